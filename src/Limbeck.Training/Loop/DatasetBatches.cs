@@ -1,0 +1,51 @@
+using Limbeck.Training.Data;
+
+namespace Limbeck.Training.Loop;
+
+/// <summary>Length-bucketed, shuffled batches of an encoded data set.</summary>
+public sealed class DatasetBatches : IBatchSource
+{
+    private readonly LengthBucketedSampler sampler;
+    private int cachedEpoch = -1;
+    private int[][] cached = [];
+
+    /// <summary>Batches over a data set.</summary>
+    /// <param name="data">The rows.</param>
+    /// <param name="batchSize">Rows of a batch; the last of an epoch may have fewer.</param>
+    /// <param name="seed">Of the order.</param>
+    /// <param name="dropLast">Leave an epoch's incomplete batch out, as TinyBERT's code does.</param>
+    public DatasetBatches(EncodedDataset data, int batchSize, ulong seed, bool dropLast = false)
+    {
+        Data = data;
+        sampler = new LengthBucketedSampler(data.Lengths, batchSize, seed, dropLast);
+        Fingerprint = new HashBuilder().Add("data", data.Source.Sha256).Add("length", data.MaxSequenceLength).Add("batch", batchSize)
+            .Add("seed", seed.ToString(System.Globalization.CultureInfo.InvariantCulture)).Add("drop_last", dropLast ? "1" : "0").ToHash();
+    }
+
+    /// <summary>The rows.</summary>
+    public EncodedDataset Data { get; }
+
+    /// <inheritdoc/>
+    public string Fingerprint { get; }
+
+    /// <inheritdoc/>
+    public int BatchCount(int epoch) => Order(epoch).Length;
+
+    /// <inheritdoc/>
+    public TrainingBatch Batch(int epoch, int index)
+    {
+        int[] rows = Order(epoch)[index];
+        return new TrainingBatch(Data.Pack(rows), rows);
+    }
+
+    private int[][] Order(int epoch)
+    {
+        if (cachedEpoch != epoch)
+        {
+            cached = sampler.Batches(epoch);
+            cachedEpoch = epoch;
+        }
+
+        return cached;
+    }
+}
