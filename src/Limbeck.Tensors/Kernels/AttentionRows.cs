@@ -163,12 +163,12 @@ internal static unsafe class AttentionRows<V>
         V sum = V.Zero;
         for (int j = 0; j < last; j += V.Count)
         {
-            V e = Exp(V.Load(row + j) - shift);
+            V e = VectorMath.ExpNonPositive(V.Load(row + j) - shift);
             V.Store(e, row + j);
             sum += e;
         }
 
-        V final = V.And(Exp(end - shift), tail);
+        V final = V.And(VectorMath.ExpNonPositive(end - shift), tail);
         V.Store(final, row + last);
         ZeroTo(row, last + V.Count, Padded(length));
         return V.Sum(sum + final);
@@ -190,7 +190,7 @@ internal static unsafe class AttentionRows<V>
         int whole = length & -V.Count;
         for (int j = 0; j < whole; j += V.Count)
         {
-            V p = Exp(V.Load(scores + j) - shift);
+            V p = VectorMath.ExpNonPositive(V.Load(scores + j) - shift);
             V g = V.Load(gradient + j);
             V dropped = p;
             if (keep != null)
@@ -213,7 +213,7 @@ internal static unsafe class AttentionRows<V>
         if (whole < length)
         {
             V tail = V.LessThanInt(V.Sequence(whole), V.CreateBits(length));
-            V p = V.And(Exp(V.Load(scores + whole) - shift), tail);
+            V p = V.And(VectorMath.ExpNonPositive(V.Load(scores + whole) - shift), tail);
             V g = V.Load(gradient + whole);
             V dropped = p;
             if (keep != null)
@@ -293,24 +293,6 @@ internal static unsafe class AttentionRows<V>
         }
 
         return V.Sum(sum);
-    }
-
-    /// <summary>e^x for x that is at most a little above 0. Below -87 the result is 0; not-a-number stays.</summary>
-    /// <remarks>Reduction by ln 2 in two parts, then the Taylor polynomial of degree 7 with its last coefficients adjusted to the interval; 1 unit in the last place.</remarks>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Exp(V x)
-    {
-        V n = V.Round(x * V.Create(1.44269504f));
-        V r = V.MultiplyAdd(n, V.Create(-0.693145752f), x);
-        r = V.MultiplyAdd(n, V.Create(-1.42860677e-6f), r);
-        V p = V.Create(0.00138888889f);
-        p = V.MultiplyAdd(p, r, V.Create(0.00833333333f));
-        p = V.MultiplyAdd(p, r, V.Create(0.0416666667f));
-        p = V.MultiplyAdd(p, r, V.Create(0.166666667f));
-        p = V.MultiplyAdd(p, r, V.Create(0.5f));
-        p = V.MultiplyAdd(p, r, V.Create(1f));
-        p = V.MultiplyAdd(p, r, V.Create(1f));
-        return V.Select(V.LessThan(x, V.Create(-87f)), V.Zero, p * V.PowerOfTwo(n));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

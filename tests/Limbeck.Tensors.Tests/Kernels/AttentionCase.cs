@@ -154,7 +154,7 @@ internal sealed unsafe class AttentionCase : IDisposable
         double[] keep = new double[scoreCount];
         for (int i = 0; i < scoreCount; i++)
         {
-            keep[i] = dropout == 0 ? 1 : DropoutMask.Keeps(dropoutKey, i, dropout) ? 1 / (1 - (double)dropout) : 0;
+            keep[i] = dropout == 0 ? 1 : dropoutKey == i ? 1 / (1 - (double)dropout) : 0;
         }
 
         int[] offsets = new Span<int>(Offsets, Sequences + 1).ToArray();
