@@ -94,6 +94,9 @@ internal unsafe interface ILanes<V>
     /// <summary>Lanes as 32-bit integers: a &lt; b, signed: all bits set or none.</summary>
     static abstract V LessThanInt(V a, V b);
 
+    /// <summary>Lane i is entry (low 4 bits of lane i of <paramref name="index"/>) of a table of 16 floats.</summary>
+    static abstract V Lookup(float* table, V index);
+
     /// <summary>Sum of all lanes, in a fixed order.</summary>
     static abstract float Sum(V a);
 
@@ -201,6 +204,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 LessThanInt(Lanes16 a, Lanes16 b) => new(Vector512.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 Lookup(float* table, Lanes16 index) => new(Avx512F.PermuteVar16x32(Vector512.Load(table), index.v.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes16 a) => Lanes8.Sum(new Lanes8(a.v.GetLower() + a.v.GetUpper()));
@@ -327,6 +333,15 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 LessThanInt(Lanes8 a, Lanes8 b) => new(Vector256.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Lookup(float* table, Lanes8 index)
+    {
+        // The permutation looks at three bits; the fourth, moved to the sign, chooses the half.
+        Vector256<float> low = Avx2.PermuteVar8x32(Vector256.Load(table), index.v.AsInt32());
+        Vector256<float> high = Avx2.PermuteVar8x32(Vector256.Load(table + 8), index.v.AsInt32());
+        return new(Avx.BlendVariable(low, high, Vector256.ShiftLeft(index.v.AsInt32(), 28).AsSingle()));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes8 a) => Lanes4.Sum(new Lanes4(a.v.GetLower() + a.v.GetUpper()));
@@ -462,6 +477,13 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 LessThanInt(Lanes4 a, Lanes4 b) => new(Vector128.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Lookup(float* table, Lanes4 index)
+    {
+        Vector128<int> i = index.v.AsInt32() & Vector128.Create(15);
+        return new(Vector128.Create(table[i.GetElement(0)], table[i.GetElement(1)], table[i.GetElement(2)], table[i.GetElement(3)]));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes4 a) => a.v.GetElement(0) + a.v.GetElement(2) + (a.v.GetElement(1) + a.v.GetElement(3));
