@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Limbeck.Tensors.Kernels;
@@ -93,11 +94,20 @@ internal unsafe interface ILanes<V>
     /// <summary>Lanes as 32-bit integers: a &lt; b, signed: all bits set or none.</summary>
     static abstract V LessThanInt(V a, V b);
 
+    /// <summary>Lane i is entry (low 4 bits of lane i of <paramref name="index"/>) of a table of 16 floats.</summary>
+    static abstract V Lookup(float* table, V index);
+
     /// <summary>Sum of all lanes, in a fixed order.</summary>
     static abstract float Sum(V a);
 
     /// <summary>Largest lane. A NaN among the lanes may win or lose.</summary>
     static abstract float MaxAcross(V a);
+
+    /// <summary>Four floats from each of Count/4 rows: lanes 4g..4g+3 hold the four floats at <paramref name="source"/> + 4g*<paramref name="stride"/>.</summary>
+    static abstract V LoadGroups(float* source, nint stride);
+
+    /// <summary>Takes each group of four lanes of the four vectors as a 4x4 matrix (a vector gives a row) and transposes it.</summary>
+    static abstract void TransposeGroups(ref V a, ref V b, ref V c, ref V d);
 }
 
 /// <summary>16 lanes: AVX-512.</summary>
@@ -196,6 +206,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     public static Lanes16 LessThanInt(Lanes16 a, Lanes16 b) => new(Vector512.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 Lookup(float* table, Lanes16 index) => new(Avx512F.PermuteVar16x32(Vector512.Load(table), index.v.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes16 a) => Lanes8.Sum(new Lanes8(a.v.GetLower() + a.v.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -203,6 +216,28 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Mask(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 LoadGroups(float* source, nint stride)
+    {
+        Vector512<float> v = Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, Vector128.Load(source + (4 * stride)), 1);
+        v = Avx512F.InsertVector128(v, Vector128.Load(source + (8 * stride)), 2);
+        return new(Avx512F.InsertVector128(v, Vector128.Load(source + (12 * stride)), 3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeGroups(ref Lanes16 a, ref Lanes16 b, ref Lanes16 c, ref Lanes16 d)
+    {
+        Vector512<float> acLow = Avx512F.UnpackLow(a.v, c.v);
+        Vector512<float> acHigh = Avx512F.UnpackHigh(a.v, c.v);
+        Vector512<float> bdLow = Avx512F.UnpackLow(b.v, d.v);
+        Vector512<float> bdHigh = Avx512F.UnpackHigh(b.v, d.v);
+        a = new(Avx512F.UnpackLow(acLow, bdLow));
+        b = new(Avx512F.UnpackHigh(acLow, bdLow));
+        c = new(Avx512F.UnpackLow(acHigh, bdHigh));
+        d = new(Avx512F.UnpackHigh(acHigh, bdHigh));
+    }
 }
 
 /// <summary>8 lanes: AVX2 with FMA.</summary>
@@ -300,6 +335,15 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 LessThanInt(Lanes8 a, Lanes8 b) => new(Vector256.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Lookup(float* table, Lanes8 index)
+    {
+        // The permutation looks at three bits; the fourth, moved to the sign, chooses the half.
+        Vector256<float> low = Avx2.PermuteVar8x32(Vector256.Load(table), index.v.AsInt32());
+        Vector256<float> high = Avx2.PermuteVar8x32(Vector256.Load(table + 8), index.v.AsInt32());
+        return new(Avx.BlendVariable(low, high, Vector256.ShiftLeft(index.v.AsInt32(), 28).AsSingle()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes8 a) => Lanes4.Sum(new Lanes4(a.v.GetLower() + a.v.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -307,6 +351,23 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Mask(int count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 LoadGroups(float* source, nint stride) =>
+        new(Avx.InsertVector128(Vector128.Load(source).ToVector256Unsafe(), Vector128.Load(source + (4 * stride)), 1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeGroups(ref Lanes8 a, ref Lanes8 b, ref Lanes8 c, ref Lanes8 d)
+    {
+        Vector256<float> acLow = Avx.UnpackLow(a.v, c.v);
+        Vector256<float> acHigh = Avx.UnpackHigh(a.v, c.v);
+        Vector256<float> bdLow = Avx.UnpackLow(b.v, d.v);
+        Vector256<float> bdHigh = Avx.UnpackHigh(b.v, d.v);
+        a = new(Avx.UnpackLow(acLow, bdLow));
+        b = new(Avx.UnpackHigh(acLow, bdLow));
+        c = new(Avx.UnpackLow(acHigh, bdHigh));
+        d = new(Avx.UnpackHigh(acHigh, bdHigh));
+    }
 }
 
 /// <summary>4 lanes: <see cref="Vector128"/>, whatever the machine makes of it.</summary>
@@ -418,6 +479,13 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     public static Lanes4 LessThanInt(Lanes4 a, Lanes4 b) => new(Vector128.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Lookup(float* table, Lanes4 index)
+    {
+        Vector128<int> i = index.v.AsInt32() & Vector128.Create(15);
+        return new(Vector128.Create(table[i.GetElement(0)], table[i.GetElement(1)], table[i.GetElement(2)], table[i.GetElement(3)]));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes4 a) => a.v.GetElement(0) + a.v.GetElement(2) + (a.v.GetElement(1) + a.v.GetElement(3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -426,4 +494,32 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
         Vector128<float> pairs = Vector128.MaxNative(a.v, Vector128.Shuffle(a.v, Vector128.Create(2, 3, 0, 1)));
         return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 LoadGroups(float* source, nint stride) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeGroups(ref Lanes4 a, ref Lanes4 b, ref Lanes4 c, ref Lanes4 d)
+    {
+        Vector128<float> acLow = ZipLow(a.v, c.v);
+        Vector128<float> acHigh = ZipHigh(a.v, c.v);
+        Vector128<float> bdLow = ZipLow(b.v, d.v);
+        Vector128<float> bdHigh = ZipHigh(b.v, d.v);
+        a = new(ZipLow(acLow, bdLow));
+        b = new(ZipHigh(acLow, bdLow));
+        c = new(ZipLow(acHigh, bdHigh));
+        d = new(ZipHigh(acHigh, bdHigh));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b)
+        : Vector128.Create(a.GetElement(0), b.GetElement(0), a.GetElement(1), b.GetElement(1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
+        : Vector128.Create(a.GetElement(2), b.GetElement(2), a.GetElement(3), b.GetElement(3));
 }
