@@ -16,12 +16,15 @@ internal static class Program
                 return PeakBenchmark.Run(rest);
             case "encoder" or "train":
                 return ModelBenchmark.Run(args);
+            case "peers":
+                return PeersBenchmark.Run(rest);
             default:
                 Console.Error.WriteLine($"""
                     Unknown benchmark '{verb}'. Known:
                       gemm [--threads N] [--filter TEXT] [--seconds S]   float32 matrix products against the peak of the same run
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
                       encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N]   whole models
+                      peers encoder [--onnx DIR --node-modules DIR] | text --glue DIR --tokenizer DIR | train [--python PROGRAM]   races against ONNX Runtime and PyTorch
                       peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth
                     """);
                 return 2;

@@ -1,0 +1,40 @@
+using Limbeck.Models;
+using Limbeck.Tensors;
+
+namespace Limbeck.Benchmarks;
+
+/// <summary>The sizes that are raced, with random weights.</summary>
+internal sealed record BenchmarkModel(string Name, int Layers, int Hidden, int Heads, int Intermediate)
+{
+    public static IReadOnlyList<BenchmarkModel> All { get; } =
+    [
+        new("tiny3", 3, 312, 12, 1200),
+        new("tiny4", 4, 312, 12, 1200),
+        new("minilm6", 6, 384, 12, 1536),
+        new("base", 12, 768, 12, 3072),
+    ];
+
+    public static IEnumerable<BenchmarkModel> Chosen(string[] args)
+    {
+        string[] names = (BenchmarkOptions.Text(args, "--models") ?? string.Join(',', All.Select(model => model.Name))).Split(',');
+        return All.Where(model => names.Contains(model.Name));
+    }
+
+    public BertModel Create()
+    {
+        BertModel model = new(new BertConfig { LayerCount = Layers, HiddenSize = Hidden, HeadCount = Heads, IntermediateSize = Intermediate }, HeadKind.Classifier);
+        model.Initialize(new SeededRandom(1));
+        return model;
+    }
+
+    /// <summary>Sequences of given lengths, of random words.</summary>
+    public static PackedBatch Batch(IEnumerable<int> lengths)
+    {
+        SeededRandom random = new(2);
+        return PackedBatch.Pack([.. lengths.Select(length => (Enumerable.Range(0, length).Select(_ => 1000 + random.NextInt(20000)).ToArray(), new int[length]))]);
+    }
+
+    /// <summary>Useful flops of the encoder's forward pass: 2mnk for each product, attention's two included.</summary>
+    public double Flops(IEnumerable<int> lengths) =>
+        lengths.Sum(length => Layers * (double)length * ((2.0 * ((4.0 * Hidden * Hidden) + (2.0 * Hidden * Intermediate))) + (4.0 * length * Hidden)));
+}

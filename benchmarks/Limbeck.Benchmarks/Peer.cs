@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Limbeck.Benchmarks;
+
+/// <summary>Another engine in a process of its own, which measures itself: one JSON request a line in, one JSON answer a line out.</summary>
+internal sealed class Peer : IDisposable
+{
+    private readonly Process process;
+
+    public Peer(string program, string script, IReadOnlyDictionary<string, string> environment)
+    {
+        ProcessStartInfo start = new(program) { RedirectStandardInput = true, RedirectStandardOutput = true, ArgumentList = { script } };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
+    }
+
+    public JsonElement Ask(object request)
+    {
+        process.StandardInput.WriteLine(JsonSerializer.Serialize(request));
+        process.StandardInput.Flush();
+        string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer ended without an answer; its error is above");
+        JsonElement answer = JsonDocument.Parse(line).RootElement;
+        return answer.TryGetProperty("error", out JsonElement error) ? throw new InvalidOperationException(error.GetString()) : answer;
+    }
+
+    public double Seconds(object request) => Ask(request).GetProperty("seconds").GetDouble();
+
+    public void Dispose()
+    {
+        process.StandardInput.Close();
+        if (!process.WaitForExit(2000))
+        {
+            process.Kill();
+        }
+
+        process.Dispose();
+    }
+
+    public static string Milliseconds(double seconds) => (seconds * 1e3).ToString("F1", CultureInfo.InvariantCulture);
+}
