@@ -38,7 +38,7 @@ internal readonly unsafe struct AttentionOperand
         where V : struct, ILanes<V>
     {
         int paddedRows = AttentionRows<V>.PaddedRows(rows);
-        return token + paddedRows <= call->Tokens && (!alsoRight || InPlace<V>(call, token, rows, head))
+        return token + paddedRows <= call->Tokens && (!alsoRight || InPlace<V>(call, stride, token, rows, head))
             ? Place<V>(call, matrix + (token * stride) + ((nint)head * call->HeadSize), stride, rows)
             : Copy<V>(call, matrix, stride, token, rows, paddedRows, head, copy);
     }
@@ -54,14 +54,15 @@ internal readonly unsafe struct AttentionOperand
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static AttentionOperand Right<V>(AttentionCall* call, float* matrix, nint stride, int token, int rows, int head, float* copy)
         where V : struct, ILanes<V> =>
-        InPlace<V>(call, token, rows, head)
+        InPlace<V>(call, stride, token, rows, head)
             ? Place<V>(call, matrix + (token * stride) + ((nint)head * call->HeadSize), stride, rows)
             : Copy<V>(call, matrix, stride, token, rows, rows, head, copy);
 
-    private static bool InPlace<V>(AttentionCall* call, int token, int rows, int head)
+    // The last panel of the last row must end within the matrix.
+    private static bool InPlace<V>(AttentionCall* call, nint stride, int token, int rows, int head)
         where V : struct, ILanes<V> =>
         rows <= LongestInPlace
-        && (token + rows < call->Tokens || (head * call->HeadSize) + AttentionRows<V>.Padded(call->HeadSize) <= call->Heads * call->HeadSize);
+        && (head * call->HeadSize) + AttentionRows<V>.Padded(call->HeadSize) <= ((call->Tokens - token - rows) * stride) + (call->Heads * call->HeadSize);
 
     private static AttentionOperand Place<V>(AttentionCall* call, float* data, nint stride, int rows)
         where V : struct, ILanes<V>
