@@ -18,7 +18,7 @@ internal static class Program
                 Console.Error.WriteLine($"""
                     Unknown benchmark '{verb}'. Known:
                       gemm [--threads N] [--filter TEXT] [--seconds S]   float32 matrix products against the peak of the same run
-                      attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
+                      attention [--threads N] [--filter MODEL] [--lengths N,N] [--sequences N] [--seconds S]   packed attention, forward and backward
                       peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth
                     """);
                 return 2;
