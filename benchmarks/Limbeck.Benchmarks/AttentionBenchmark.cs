@@ -12,32 +12,33 @@ internal static unsafe class AttentionBenchmark
     private static readonly (string Name, int Heads, int HeadSize)[] Models = [("tiny4", 12, 26), ("minilm6", 12, 32), ("base", 12, 64)];
 
     /// <summary>Prints one line a model and length.</summary>
-    /// <param name="args">--threads (1), --seconds a line (0.3), --lengths (8,13,25,64,128,512), --filter a model's name.</param>
+    /// <param name="args">--threads (1), --seconds a line (0.3), --lengths (8,13,25,64,128,512), --sequences at most (32), --filter a model's name.</param>
     /// <returns>0.</returns>
     public static int Run(string[] args)
     {
         int threads = BenchmarkOptions.Integer(args, "--threads", 1);
         double seconds = BenchmarkOptions.Number(args, "--seconds", 0.3);
         int[] lengths = [.. (BenchmarkOptions.Text(args, "--lengths") ?? "8,13,25,64,128,512").Split(',').Select(int.Parse)];
+        int most = BenchmarkOptions.Integer(args, "--sequences", 32);
         string? filter = BenchmarkOptions.Text(args, "--filter");
         using WorkerTeam team = new(threads);
-        Console.WriteLine($"attention, up to 32 sequences of one length, {Cpu.Tier}, {threads} threads, shortest of the rounds of {seconds} s");
+        Console.WriteLine($"attention, up to {most} sequences of one length, {Cpu.Tier}, {threads} threads, shortest of the rounds of {seconds} s");
         Console.WriteLine("| model | length | tokens | forward ms | ns/token | % peak | backward ms | ns/token | % peak | peak GFLOPS |");
         Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         foreach ((string name, int heads, int headSize) in Models.Where(m => filter is null || m.Name == filter))
         {
             foreach (int length in lengths)
             {
-                Measure(name, heads, headSize, length, seconds, team);
+                Measure(name, heads, headSize, length, most, seconds, team);
             }
         }
 
         return 0;
     }
 
-    private static void Measure(string name, int heads, int headSize, int length, double seconds, WorkerTeam team)
+    private static void Measure(string name, int heads, int headSize, int length, int most, double seconds, WorkerTeam team)
     {
-        int sequences = Math.Clamp(4096 / length, 1, 32);
+        int sequences = Math.Clamp(4096 / length, 1, most);
         int tokens = sequences * length;
         int hidden = heads * headSize;
         float* qkv = Allocate(tokens * 3L * hidden);

@@ -62,38 +62,38 @@ internal static unsafe class AttentionBackward<V>
         float inverseRoot = 1f / MathF.Sqrt(d);
         bool throughOutput = call->GradOutput != null;
 
-        AttentionRows<V>.CopyIn(call->K + first, call->Stride, length, length, d, 1f, scratch.Keys);
+        AttentionOperand keys = AttentionOperand.Right<V>(call, call->K, call->Stride, start, length, head, scratch.Keys);
         if (throughOutput)
         {
-            AttentionRows<V>.Transpose(call->K + first, call->Stride, length, d, scratch.KeyPanels);
-            AttentionRows<V>.Transpose(call->V + first, call->Stride, length, d, scratch.ValuePanels);
+            AttentionRows<V>.Transpose(call->K + first, call->Stride, length, call->Tokens - start, d, inverseRoot, scratch.KeyPanels);
+            AttentionRows<V>.Transpose(call->V + first, call->Stride, length, call->Tokens - start, d, 1f, scratch.ValuePanels);
         }
 
         for (int row = 0; row < length; row += scratch.BlockRows)
         {
             int rows = Math.Min(scratch.BlockRows, length - row);
             int paddedRows = AttentionRows<V>.PaddedRows(rows);
-            AttentionRows<V>.CopyIn(call->Q + first + ((nint)row * call->Stride), call->Stride, rows, paddedRows, d, inverseRoot, scratch.Queries);
+            AttentionOperand queries = AttentionOperand.Left<V>(call, call->Q, call->Stride, start + row, rows, head, alsoRight: true, scratch.Queries);
+            AttentionOperand gradOutput = default;
             if (throughOutput)
             {
-                nint outputAt = (((nint)start + row) * call->OutputStride) + ((nint)head * d);
-                AttentionRows<V>.CopyIn(call->GradOutput + outputAt, call->OutputStride, rows, paddedRows, d, 1f, scratch.GradOutput);
-                AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, scratch.Queries, width, scratch.KeyPanels, 16, (nint)d * 16, scratch.Scores, stride, false);
-                AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, scratch.GradOutput, width, scratch.ValuePanels, 16, (nint)d * 16, scratch.GradScores, stride, false);
+                gradOutput = AttentionOperand.Left<V>(call, call->GradOutput, call->OutputStride, start + row, rows, head, alsoRight: true, scratch.GradOutput);
+                AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, queries.Data, queries.Stride, scratch.KeyPanels, 16, (nint)d * 16, scratch.Scores, stride, false);
+                AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, gradOutput.Data, gradOutput.Stride, scratch.ValuePanels, 16, (nint)d * 16, scratch.GradScores, stride, false);
             }
 
             ScoreGradients(call, scratch, start, row, rows, length, head, scoreBase + ((long)row * length));
             if (throughOutput)
             {
-                AttentionTiles<V>.Multiply<ColumnOperand>(keyRows, width, rows, scratch.Scores, stride, scratch.GradOutput, width, 16, scratch.GradValues, width, row > 0);
+                AttentionTiles<V>.Multiply<ColumnOperand>(keyRows, width, rows, scratch.Scores, stride, gradOutput.Data, gradOutput.Stride, 16, scratch.GradValues, width, row > 0);
             }
 
-            AttentionTiles<V>.Multiply<ColumnOperand>(keyRows, width, rows, scratch.GradScores, stride, scratch.Queries, width, 16, scratch.GradKeys, width, row > 0);
-            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, width, length, scratch.GradScores, stride, scratch.Keys, width, 16, scratch.GradQueries, width, false);
+            AttentionTiles<V>.Multiply<ColumnOperand>(keyRows, width, rows, scratch.GradScores, stride, queries.Data, queries.Stride, 16, scratch.GradKeys, width, row > 0);
+            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, width, length, scratch.GradScores, stride, keys.Data, keys.Stride, 16, scratch.GradQueries, width, false);
             AttentionRows<V>.CopyOut(scratch.GradQueries, width, rows, d, inverseRoot, call->GradQ + firstGrad + ((nint)row * call->GradStride), call->GradStride);
         }
 
-        AttentionRows<V>.CopyOut(scratch.GradKeys, width, length, d, 1f, call->GradK + firstGrad, call->GradStride);
+        AttentionRows<V>.CopyOut(scratch.GradKeys, width, length, d, inverseRoot, call->GradK + firstGrad, call->GradStride);
         if (throughOutput)
         {
             AttentionRows<V>.CopyOut(scratch.GradValues, width, length, d, 1f, call->GradV + firstGrad, call->GradStride);
@@ -111,7 +111,6 @@ internal static unsafe class AttentionBackward<V>
     private static void ScoreGradients(AttentionCall* call, in Layout scratch, int start, int row, int rows, int length, int head, long scoresAt)
     {
         int d = call->HeadSize;
-        int width = AttentionRows<V>.Padded(d);
         int stride = AttentionRows<V>.ScoreStride(length);
         float* dScores = call->Scores == null ? null : call->Scores + scoresAt;
         if (call->GradOutput == null)
@@ -124,13 +123,15 @@ internal static unsafe class AttentionBackward<V>
             return;
         }
 
-        float* output = call->Output + (((nint)start + row) * call->OutputStride) + ((nint)head * d);
+        nint first = (((nint)start + row) * call->OutputStride) + ((nint)head * d);
+        float* output = call->Output + first;
+        float* gradOutput = call->GradOutput + first;
         float* logSumExp = call->LogSumExp + ((nint)head * call->Tokens) + start + row;
         float* keep = call->Dropout > 0 ? scratch.Keep : null;
         DropoutLanes<V> mask = new(call->Dropout, call->DropoutKey);
         for (int r = 0; r < rows; r++)
         {
-            float delta = AttentionRows<V>.Dot(output + ((nint)r * call->OutputStride), scratch.GradOutput + ((nint)r * width), d);
+            float delta = AttentionRows<V>.Dot(output + ((nint)r * call->OutputStride), gradOutput + ((nint)r * call->OutputStride), d);
             if (keep != null)
             {
                 AttentionRows<V>.FillKeep(mask, scoresAt + ((long)r * length), length, keep);

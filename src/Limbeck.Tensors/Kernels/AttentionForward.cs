@@ -55,14 +55,14 @@ internal static unsafe class AttentionForward<V>
         nint first = ((nint)start * call->Stride) + ((nint)head * d);
         float inverseRoot = 1f / MathF.Sqrt(d);
 
-        AttentionRows<V>.Transpose(call->K + first, call->Stride, length, d, scratch.Keys);
-        AttentionRows<V>.CopyIn(call->V + first, call->Stride, length, length, d, 1f, scratch.Values);
+        AttentionRows<V>.Transpose(call->K + first, call->Stride, length, call->Tokens - start, d, inverseRoot, scratch.Keys);
+        AttentionOperand values = AttentionOperand.Right<V>(call, call->V, call->Stride, start, length, head, scratch.Values);
         for (int row = 0; row < length; row += scratch.BlockRows)
         {
             int rows = Math.Min(scratch.BlockRows, length - row);
             int paddedRows = AttentionRows<V>.PaddedRows(rows);
-            AttentionRows<V>.CopyIn(call->Q + first + ((nint)row * call->Stride), call->Stride, rows, paddedRows, d, inverseRoot, scratch.Queries);
-            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, scratch.Queries, width, scratch.Keys, 16, (nint)d * 16, scratch.Scores, stride, false);
+            AttentionOperand queries = AttentionOperand.Left<V>(call, call->Q, call->Stride, start + row, rows, head, alsoRight: false, scratch.Queries);
+            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, queries.Data, queries.Stride, scratch.Keys, 16, (nint)d * 16, scratch.Scores, stride, false);
 
             long at = scoreBase + ((long)row * length);
             if (call->Scores != null)
@@ -79,7 +79,7 @@ internal static unsafe class AttentionForward<V>
                 PutAndDrop(call, scratch, rows, length, at);
             }
 
-            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, width, length, scratch.Scores, stride, scratch.Values, width, 16, scratch.Output, width, false);
+            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, width, length, scratch.Scores, stride, values.Data, values.Stride, 16, scratch.Output, width, false);
             float* output = call->Output + (((nint)start + row) * call->OutputStride) + ((nint)head * d);
             for (int r = 0; r < rows; r++)
             {

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Limbeck.Tensors.Kernels;
@@ -28,24 +27,23 @@ internal static unsafe class AttentionRows<V>
         return padded % 256 == 0 ? padded + Panel : padded;
     }
 
-    /// <summary>Copies rows times a factor into scratch of leading dimension Padded(columns); pads columns and rows with zeros.</summary>
+    /// <summary>Copies rows into scratch of leading dimension Padded(columns); pads columns and rows with zeros.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void CopyIn(float* source, nint stride, int rows, int paddedRows, int columns, float factor, float* destination)
+    public static void CopyIn(float* source, nint stride, int rows, int paddedRows, int columns, float* destination)
     {
         int padded = Padded(columns);
         int whole = columns & -V.Count;
-        V scale = V.Create(factor);
         for (int r = 0; r < rows; r++)
         {
             int j = 0;
             for (; j < whole; j += V.Count)
             {
-                V.Store(V.Load(source + j) * scale, destination + j);
+                V.Store(V.Load(source + j), destination + j);
             }
 
             if (j < columns)
             {
-                V.Store(V.Load(source + j, columns - j) * scale, destination + j);
+                V.Store(V.Load(source + j, columns - j), destination + j);
                 j += V.Count;
             }
 
@@ -96,52 +94,50 @@ internal static unsafe class AttentionRows<V>
         }
     }
 
-    /// <summary>Transposes [length, depth] rows into panels of 16: element (r, d) goes to r / 16 * depth * 16 + d * 16 + r % 16; missing rows are zeros.</summary>
+    /// <summary>Transposes [length, depth] rows, times a factor, into panels of 16: element (r, d) goes to r / 16 * depth * 16 + d * 16 + r % 16.</summary>
+    /// <param name="source">The rows.</param>
+    /// <param name="stride">Distance of the rows.</param>
+    /// <param name="length">Number of rows.</param>
+    /// <param name="available">Rows that may be read, at least the length; what a panel holds past the length is of no matter.</param>
+    /// <param name="depth">Columns.</param>
+    /// <param name="factor">The factor.</param>
+    /// <param name="panels">Receives the panels, Padded(length) * depth floats.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint stride, int length, int depth, float* panels)
+    public static void Transpose(float* source, nint stride, int length, int available, int depth, float factor, float* panels)
     {
         int padded = Padded(length);
-        for (int r = 0; r < padded; r += 4)
+        V scale = V.Create(factor);
+        for (int r = 0; r < padded; r += V.Count)
         {
+            float* rows = source + (r * stride);
             float* column = panels + ((r / Panel * (nint)depth * Panel) + (r % Panel));
-            int rows = length - r;
-            if (rows <= 0)
+            if (r + V.Count > available || depth < 4)
             {
-                for (int d = 0; d < depth; d++)
-                {
-                    Vector128<float>.Zero.Store(column + ((nint)d * Panel));
-                }
-
+                TransposeEdge(rows, stride, available - r, depth, factor, column);
                 continue;
             }
 
-            float* r0 = source + (r * stride);
-            if (depth < 4)
-            {
-                for (int d = 0; d < depth; d++)
-                {
-                    for (int i = 0; i < 4; i++)
-                    {
-                        column[((nint)d * Panel) + i] = i < rows ? r0[(i * stride) + d] : 0;
-                    }
-                }
-
-                continue;
-            }
-
-            // Rows past the end repeat row 0 and are masked; the last four columns may overlap the ones before.
-            float* r1 = rows > 1 ? r0 + stride : r0;
-            float* r2 = rows > 2 ? r0 + (2 * stride) : r0;
-            float* r3 = rows > 3 ? r0 + (3 * stride) : r0;
-            FetchNext(r0, depth);
-            FetchNext(r1, depth);
-            FetchNext(r2, depth);
-            FetchNext(r3, depth);
-            Vector128<float> mask = Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(rows)).AsSingle();
+            // The last four columns may overlap the ones before.
             for (int d = 0; d < depth; d += 4)
             {
                 int at = Math.Min(d, depth - 4);
-                Transpose4(Vector128.Load(r0 + at), Vector128.Load(r1 + at), Vector128.Load(r2 + at), Vector128.Load(r3 + at), mask, column + ((nint)at * Panel));
+                float* from = rows + at;
+                float* to = column + ((nint)at * Panel);
+                V a = V.LoadGroups(from, stride);
+                V b = V.LoadGroups(from + stride, stride);
+                V c = V.LoadGroups(from + (2 * stride), stride);
+                V e = V.LoadGroups(from + (3 * stride), stride);
+                V.TransposeGroups(ref a, ref b, ref c, ref e);
+                V.Store(a * scale, to);
+                V.Store(b * scale, to + Panel);
+                V.Store(c * scale, to + (2 * Panel));
+                V.Store(e * scale, to + (3 * Panel));
+            }
+
+            for (int i = 0; i < V.Count; i++)
+            {
+                FetchNext(rows, depth);
+                rows += stride;
             }
         }
     }
@@ -360,37 +356,44 @@ internal static unsafe class AttentionRows<V>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose4(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d, Vector128<float> mask, float* to)
+    // The last rows of a batch, where fewer than a vector's lanes are left, and heads too narrow for groups of four. Missing rows become zeros.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeEdge(float* source, nint stride, int rows, int depth, float factor, float* column)
     {
-        Vector128<float> low0, low1, high0, high1;
-        if (Sse.IsSupported)
+        for (int r = 0; r < V.Count; r += 4)
         {
-            low0 = Sse.UnpackLow(a, c);
-            low1 = Sse.UnpackLow(b, d);
-            high0 = Sse.UnpackHigh(a, c);
-            high1 = Sse.UnpackHigh(b, d);
-            (Sse.UnpackLow(low0, low1) & mask).Store(to);
-            (Sse.UnpackHigh(low0, low1) & mask).Store(to + Panel);
-            (Sse.UnpackLow(high0, high1) & mask).Store(to + (2 * Panel));
-            (Sse.UnpackHigh(high0, high1) & mask).Store(to + (3 * Panel));
-        }
-        else if (AdvSimd.Arm64.IsSupported)
-        {
-            low0 = AdvSimd.Arm64.ZipLow(a, c);
-            low1 = AdvSimd.Arm64.ZipLow(b, d);
-            high0 = AdvSimd.Arm64.ZipHigh(a, c);
-            high1 = AdvSimd.Arm64.ZipHigh(b, d);
-            (AdvSimd.Arm64.ZipLow(low0, low1) & mask).Store(to);
-            (AdvSimd.Arm64.ZipHigh(low0, low1) & mask).Store(to + Panel);
-            (AdvSimd.Arm64.ZipLow(high0, high1) & mask).Store(to + (2 * Panel));
-            (AdvSimd.Arm64.ZipHigh(high0, high1) & mask).Store(to + (3 * Panel));
-        }
-        else
-        {
-            for (int i = 0; i < 4; i++)
+            int left = rows - r;
+            int d = 0;
+            if (left > 0 && depth >= 4)
             {
-                (Vector128.Create(a.GetElement(i), b.GetElement(i), c.GetElement(i), d.GetElement(i)) & mask).Store(to + (i * Panel));
+                float* r0 = source + (r * stride);
+                float* r1 = left > 1 ? r0 + stride : r0;
+                float* r2 = left > 2 ? r1 + stride : r0;
+                float* r3 = left > 3 ? r2 + stride : r0;
+                Vector128<float> scale = Vector128.ConditionalSelect(
+                    Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(left)).AsSingle(), Vector128.Create(factor), Vector128<float>.Zero);
+                for (; d < depth; d += 4)
+                {
+                    int at = Math.Min(d, depth - 4);
+                    Lanes4 a = Lanes4.Load(r0 + at);
+                    Lanes4 b = Lanes4.Load(r1 + at);
+                    Lanes4 c = Lanes4.Load(r2 + at);
+                    Lanes4 e = Lanes4.Load(r3 + at);
+                    Lanes4.TransposeGroups(ref a, ref b, ref c, ref e);
+                    float* to = column + ((nint)at * Panel) + r;
+                    Lanes4.Store(a * new Lanes4(scale), to);
+                    Lanes4.Store(b * new Lanes4(scale), to + Panel);
+                    Lanes4.Store(c * new Lanes4(scale), to + (2 * Panel));
+                    Lanes4.Store(e * new Lanes4(scale), to + (3 * Panel));
+                }
+            }
+
+            for (; d < depth; d++)
+            {
+                for (int i = 0; i < 4; i++)
+                {
+                    column[((nint)d * Panel) + r + i] = i < left ? source[((r + i) * stride) + d] * factor : 0f;
+                }
             }
         }
     }

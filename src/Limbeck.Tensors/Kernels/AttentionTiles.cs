@@ -84,9 +84,16 @@ internal static unsafe class AttentionTiles<V>
                 {
                     Tile8x2<A>(depth, at, aStride, b, bStep, bPanel, ct, cStride, accumulate);
                 }
+                else if (row + TileRows < rows)
+                {
+                    Tile16x1<A>(depth, at, aStride, b, bStep, ct, cStride, accumulate);
+                    row += TileRows;
+                    at += aTile;
+                    ct += cTile;
+                }
                 else
                 {
-                    Tile8x1<A>(depth, at, aStride, b, bStep, bPanel, ct, cStride, accumulate);
+                    Tile8x1<A>(depth, at, aStride, b, bStep, ct, cStride, accumulate);
                 }
 
                 at += aTile;
@@ -239,8 +246,66 @@ internal static unsafe class AttentionTiles<V>
         Put(c70, c71, c + 7 * cStride, accumulate);
     }
 
+    // Two tiles of one panel: eight chains alone would wait for each other's latency.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile8x1<A>(int depth, float* a, nint aStride, float* b, nint bStep, nint bPanel, float* c, nint cStride, bool accumulate)
+    private static void Tile16x1<A>(int depth, float* a, nint aStride, float* b, nint bStep, float* c, nint cStride, bool accumulate)
+        where A : struct, ITileOperand
+    {
+        nint a1 = A.IsTransposed ? 1 : aStride;
+        nint a2 = A.IsTransposed ? 2 : 2 * aStride;
+        nint a3 = A.IsTransposed ? 3 : 3 * aStride;
+        nint a4 = A.IsTransposed ? 4 : 4 * aStride;
+        nint a5 = A.IsTransposed ? 5 : 5 * aStride;
+        nint a6 = A.IsTransposed ? 6 : 6 * aStride;
+        nint a7 = A.IsTransposed ? 7 : 7 * aStride;
+        nint aStep = A.IsTransposed ? aStride : 1;
+        float* e = a + (A.IsTransposed ? 8 : 8 * aStride);
+        V c0 = V.Zero, c1 = V.Zero, c2 = V.Zero, c3 = V.Zero, c4 = V.Zero, c5 = V.Zero, c6 = V.Zero, c7 = V.Zero;
+        V e0 = V.Zero, e1 = V.Zero, e2 = V.Zero, e3 = V.Zero, e4 = V.Zero, e5 = V.Zero, e6 = V.Zero, e7 = V.Zero;
+        for (; depth > 0; depth--)
+        {
+            V x = V.Load(b);
+            c0 = V.MultiplyAdd(V.Create(*a), x, c0);
+            c1 = V.MultiplyAdd(V.Create(a[a1]), x, c1);
+            c2 = V.MultiplyAdd(V.Create(a[a2]), x, c2);
+            c3 = V.MultiplyAdd(V.Create(a[a3]), x, c3);
+            c4 = V.MultiplyAdd(V.Create(a[a4]), x, c4);
+            c5 = V.MultiplyAdd(V.Create(a[a5]), x, c5);
+            c6 = V.MultiplyAdd(V.Create(a[a6]), x, c6);
+            c7 = V.MultiplyAdd(V.Create(a[a7]), x, c7);
+            e0 = V.MultiplyAdd(V.Create(*e), x, e0);
+            e1 = V.MultiplyAdd(V.Create(e[a1]), x, e1);
+            e2 = V.MultiplyAdd(V.Create(e[a2]), x, e2);
+            e3 = V.MultiplyAdd(V.Create(e[a3]), x, e3);
+            e4 = V.MultiplyAdd(V.Create(e[a4]), x, e4);
+            e5 = V.MultiplyAdd(V.Create(e[a5]), x, e5);
+            e6 = V.MultiplyAdd(V.Create(e[a6]), x, e6);
+            e7 = V.MultiplyAdd(V.Create(e[a7]), x, e7);
+            a += aStep;
+            e += aStep;
+            b += bStep;
+        }
+
+        Put(c0, c, accumulate);
+        Put(c1, c + cStride, accumulate);
+        Put(c2, c + 2 * cStride, accumulate);
+        Put(c3, c + 3 * cStride, accumulate);
+        Put(c4, c + 4 * cStride, accumulate);
+        Put(c5, c + 5 * cStride, accumulate);
+        Put(c6, c + 6 * cStride, accumulate);
+        Put(c7, c + 7 * cStride, accumulate);
+        Put(e0, c + 8 * cStride, accumulate);
+        Put(e1, c + 9 * cStride, accumulate);
+        Put(e2, c + 10 * cStride, accumulate);
+        Put(e3, c + 11 * cStride, accumulate);
+        Put(e4, c + 12 * cStride, accumulate);
+        Put(e5, c + 13 * cStride, accumulate);
+        Put(e6, c + 14 * cStride, accumulate);
+        Put(e7, c + 15 * cStride, accumulate);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile8x1<A>(int depth, float* a, nint aStride, float* b, nint bStep, float* c, nint cStride, bool accumulate)
         where A : struct, ITileOperand
     {
         nint a1 = A.IsTransposed ? 1 : aStride;

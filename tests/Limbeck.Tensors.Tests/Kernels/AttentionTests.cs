@@ -129,6 +129,43 @@ public sealed unsafe class AttentionTests
         Assert.All(c.OutputSpan.ToArray()[..26], x => Assert.True(float.IsNaN(x)));
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(13)]
+    [InlineData(40)]
+    public void Not_a_number_stays_in_its_sequence_and_head(int length)
+    {
+        const int HeadSize = 26;
+        using AttentionCase c = new([length, 3, length], heads: 2, HeadSize, seed: 11);
+        c.Forward(threads: 1);
+        c.Backward(throughOutput: true, throughScores: true, threads: 1);
+        float[] output = c.OutputSpan.ToArray();
+        float[] gradients = c.GradientsSpan.ToArray();
+        for (int t = 0; t < c.Tokens; t++)
+        {
+            // All of the second sequence, and the second head of the others.
+            bool middle = t >= length && t < length + 3;
+            for (int j = middle ? 0 : HeadSize; j < 2 * HeadSize; j++)
+            {
+                c.Q[(t * c.Ld) + j] = c.K[(t * c.Ld) + j] = c.V[(t * c.Ld) + j] = c.GradOutput[(t * c.Ldo) + j] = float.NaN;
+            }
+        }
+
+        c.Forward(threads: 1);
+        c.Backward(throughOutput: true, throughScores: true, threads: 1);
+        for (int t = 0; t < c.Tokens; t++)
+        {
+            bool middle = t >= length && t < length + 3;
+            for (int j = 0; j < HeadSize; j++)
+            {
+                Assert.Equal(middle ? float.NaN : output[(t * c.Ldo) + j], c.Output[(t * c.Ldo) + j]);
+                Assert.Equal(middle ? float.NaN : gradients[(t * c.Ldg) + j], c.GradQ[(t * c.Ldg) + j]);
+                Assert.Equal(middle ? float.NaN : gradients[(t * c.Ldg) + (2 * HeadSize) + j], c.GradK[(t * c.Ldg) + j]);
+                Assert.Equal(middle ? float.NaN : gradients[(t * c.Ldg) + (4 * HeadSize) + j], c.GradV[(t * c.Ldg) + j]);
+            }
+        }
+    }
+
     [Fact]
     public void Gradients_match_finite_differences()
     {
