@@ -6,8 +6,8 @@ namespace Limbeck.Training.Evaluation;
 /// <remarks>A line is appended in one write and flushed to the disk; a last line that a killed process left torn is cut off by the next append and passed over by readers.</remarks>
 public sealed class ResultsFile
 {
-    private const int Attempts = 200;
-    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMilliseconds(50);
+    private const int Attempts = 1000;
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMilliseconds(10);
 
     /// <summary>A file of results; nothing is made yet.</summary>
     /// <param name="path">The file.</param>

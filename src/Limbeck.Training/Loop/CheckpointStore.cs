@@ -98,7 +98,7 @@ public sealed class CheckpointStore
             {
                 IReadOnlyList<long> steps = Steps();
                 string last = steps.Count > 0 ? $"The last checkpoint, {PathOf(steps[^1])}, is untouched" : "There is no earlier checkpoint";
-                throw new IOException($"{path}: the checkpoint could not be written: {error.Message} {last}; free some space or mend the folder, then continue with --resume.", error);
+                throw new IOException($"{path}: the checkpoint could not be written ({error.Message}). {last}; free some space or mend the folder, then continue with --resume.", error);
             }
 
             throw;

@@ -125,7 +125,7 @@ public sealed unsafe class TeacherCacheWriter : IDisposable
         catch (IOException error)
         {
             throw new IOException(
-                $"{file.Name}: the teacher's outputs could not be written ({header.FileBytes} bytes in all): {error.Message} Free some space, or use --cache-dir on another disk or --no-teacher-cache.", error);
+                $"{file.Name}: the teacher's outputs could not be written ({header.FileBytes} bytes in all): {error.Message}. Free some space, or use --cache-dir on another disk or --no-teacher-cache.", error);
         }
 
         Count++;
