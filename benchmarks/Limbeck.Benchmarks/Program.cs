@@ -2,5 +2,23 @@ namespace Limbeck.Benchmarks;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static int Main(string[] args)
+    {
+        string verb = args.Length > 0 ? args[0] : "";
+        string[] rest = args.Length > 0 ? args[1..] : args;
+        switch (verb)
+        {
+            case "gemm":
+                return GemmBenchmark.Run(rest);
+            case "peak":
+                return PeakBenchmark.Run(rest);
+            default:
+                Console.Error.WriteLine($"""
+                    Unknown benchmark '{verb}'. Known:
+                      gemm [--threads N] [--filter TEXT] [--seconds S]   float32 matrix products against the peak of the same run
+                      peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth
+                    """);
+                return 2;
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Limbeck.Tensors.Kernels;
@@ -93,6 +94,12 @@ internal unsafe interface ILanes<V>
 
     /// <summary>Largest lane.</summary>
     static abstract float MaxAcross(V a);
+
+    /// <summary>Four floats from each of Count/4 rows: lanes 4g..4g+3 hold the four floats at <paramref name="source"/> + 4g*<paramref name="stride"/>.</summary>
+    static abstract V LoadGroups(float* source, nint stride);
+
+    /// <summary>Takes each group of four lanes of the four vectors as a 4x4 matrix (a vector gives a row) and transposes it.</summary>
+    static abstract void TransposeGroups(ref V a, ref V b, ref V c, ref V d);
 }
 
 /// <summary>16 lanes: AVX-512.</summary>
@@ -192,6 +199,28 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Mask(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 LoadGroups(float* source, nint stride)
+    {
+        Vector512<float> v = Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, Vector128.Load(source + (4 * stride)), 1);
+        v = Avx512F.InsertVector128(v, Vector128.Load(source + (8 * stride)), 2);
+        return new(Avx512F.InsertVector128(v, Vector128.Load(source + (12 * stride)), 3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeGroups(ref Lanes16 a, ref Lanes16 b, ref Lanes16 c, ref Lanes16 d)
+    {
+        Vector512<float> acLow = Avx512F.UnpackLow(a.v, c.v);
+        Vector512<float> acHigh = Avx512F.UnpackHigh(a.v, c.v);
+        Vector512<float> bdLow = Avx512F.UnpackLow(b.v, d.v);
+        Vector512<float> bdHigh = Avx512F.UnpackHigh(b.v, d.v);
+        a = new(Avx512F.UnpackLow(acLow, bdLow));
+        b = new(Avx512F.UnpackHigh(acLow, bdLow));
+        c = new(Avx512F.UnpackLow(acHigh, bdHigh));
+        d = new(Avx512F.UnpackHigh(acHigh, bdHigh));
+    }
 }
 
 /// <summary>8 lanes: AVX2 with FMA.</summary>
@@ -290,6 +319,23 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Mask(int count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 LoadGroups(float* source, nint stride) =>
+        new(Avx.InsertVector128(Vector128.Load(source).ToVector256Unsafe(), Vector128.Load(source + (4 * stride)), 1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeGroups(ref Lanes8 a, ref Lanes8 b, ref Lanes8 c, ref Lanes8 d)
+    {
+        Vector256<float> acLow = Avx.UnpackLow(a.v, c.v);
+        Vector256<float> acHigh = Avx.UnpackHigh(a.v, c.v);
+        Vector256<float> bdLow = Avx.UnpackLow(b.v, d.v);
+        Vector256<float> bdHigh = Avx.UnpackHigh(b.v, d.v);
+        a = new(Avx.UnpackLow(acLow, bdLow));
+        b = new(Avx.UnpackHigh(acLow, bdLow));
+        c = new(Avx.UnpackLow(acHigh, bdHigh));
+        d = new(Avx.UnpackHigh(acHigh, bdHigh));
+    }
 }
 
 /// <summary>4 lanes: <see cref="Vector128"/>, whatever the machine makes of it.</summary>
@@ -400,4 +446,32 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxAcross(Lanes4 a) =>
         MathF.Max(MathF.Max(a.v.GetElement(0), a.v.GetElement(2)), MathF.Max(a.v.GetElement(1), a.v.GetElement(3)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 LoadGroups(float* source, nint stride) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeGroups(ref Lanes4 a, ref Lanes4 b, ref Lanes4 c, ref Lanes4 d)
+    {
+        Vector128<float> acLow = ZipLow(a.v, c.v);
+        Vector128<float> acHigh = ZipHigh(a.v, c.v);
+        Vector128<float> bdLow = ZipLow(b.v, d.v);
+        Vector128<float> bdHigh = ZipHigh(b.v, d.v);
+        a = new(ZipLow(acLow, bdLow));
+        b = new(ZipHigh(acLow, bdLow));
+        c = new(ZipLow(acHigh, bdHigh));
+        d = new(ZipHigh(acHigh, bdHigh));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b)
+        : Vector128.Create(a.GetElement(0), b.GetElement(0), a.GetElement(1), b.GetElement(1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
+        : Vector128.Create(a.GetElement(2), b.GetElement(2), a.GetElement(3), b.GetElement(3));
 }

@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Limbeck.Tensors.Kernels;
+using Limbeck.Tensors.Threading;
+
+namespace Limbeck.Benchmarks;
+
+/// <summary>
+/// Matrix products of BERT's shapes as a share of the multiply-add peak. Peak and product are measured in turn, in one process, and the
+/// best of many short rounds counts for both: neighbours on the machine then disturb the share little.
+/// </summary>
+internal static unsafe class GemmBenchmark
+{
+    private static readonly (int Rows, int In, int Out)[] Shapes =
+    [
+        (4096, 312, 1200), (4096, 1200, 312), (4096, 384, 1536), (4096, 768, 3072), (4096, 312, 312), (4096, 768, 768), (4093, 1024, 4096),
+        (16, 312, 1200), (16, 1200, 312), (16, 384, 1536), (16, 768, 3072), (1, 312, 1200), (16, 312, 312), (128, 312, 1200),
+    ];
+
+    private enum Form
+    {
+        /// <summary>Y = X W^T, W packed inside.</summary>
+        Forward,
+
+        /// <summary>Y = X W^T, W packed beforehand.</summary>
+        Packed,
+
+        /// <summary>dX = dY W.</summary>
+        InputGradient,
+
+        /// <summary>dW = dY^T X.</summary>
+        WeightGradient,
+    }
+
+    public static int Run(string[] args)
+    {
+        int threads = BenchmarkOptions.Integer(args, "--threads", WorkerTeam.DefaultThreads);
+        double seconds = BenchmarkOptions.Number(args, "--seconds", 1);
+        string filter = BenchmarkOptions.Text(args, "--filter") ?? "";
+        using var team = new WorkerTeam(threads);
+        Console.WriteLine($"tier {Cpu.Tier}, {threads} threads");
+        Console.WriteLine("| rows x in x out | form | ms | GFLOPS | peak | share |");
+        Console.WriteLine("|---|---|---:|---:|---:|---:|");
+        foreach ((int rows, int inputs, int outputs) in Shapes)
+        {
+            foreach (Form form in Enum.GetValues<Form>())
+            {
+                string name = $"{rows}x{inputs}x{outputs} {form}";
+                bool small = rows <= 16;
+                if (!name.Contains(filter, StringComparison.OrdinalIgnoreCase) || (small && form != Form.Packed && filter.Length == 0))
+                {
+                    continue;
+                }
+
+                (double time, double peak) = Measure(form, rows, inputs, outputs, team, seconds);
+                double rate = 2.0 * rows * inputs * outputs / time;
+                Console.WriteLine($"| {rows}x{inputs}x{outputs} | {form} | {time * 1e3:F3} | {rate / 1e9:F1} | {peak / 1e9:F1} | {rate / peak:P1} |");
+            }
+        }
+
+        return 0;
+    }
+
+    private static (double Time, double Peak) Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds)
+    {
+        var random = new Random(1);
+        float* x = Fill(random, (long)rows * inputs);
+        float* w = Fill(random, (long)outputs * inputs);
+        float* y = Fill(random, (long)rows * outputs);
+        PackedWeights packed = PackedWeights.Pack(true, outputs, inputs, w, inputs, team);
+        double best = double.MaxValue, peak = 0;
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            peak = Math.Max(peak, MachinePeak.MeasureFlops(team, 0.002));
+            long round = Stopwatch.GetTimestamp();
+            do
+            {
+                long before = Stopwatch.GetTimestamp();
+                switch (form)
+                {
+                    case Form.Forward:
+                        Gemm.Multiply(false, true, rows, outputs, inputs, x, inputs, w, inputs, y, outputs, false, default, team);
+                        break;
+                    case Form.Packed:
+                        Gemm.Multiply(rows, x, inputs, packed, y, outputs, false, default, team);
+                        break;
+                    case Form.InputGradient:
+                        Gemm.Multiply(false, false, rows, inputs, outputs, y, outputs, w, inputs, x, inputs, false, default, team);
+                        break;
+                    default:
+                        Gemm.Multiply(true, false, outputs, inputs, rows, y, outputs, x, inputs, w, inputs, false, default, team);
+                        break;
+                }
+
+                best = Math.Min(best, Stopwatch.GetElapsedTime(before).TotalSeconds);
+            }
+            while (Stopwatch.GetElapsedTime(round).TotalSeconds < 0.01);
+        }
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
+
+        packed.Dispose();
+        NativeMemory.AlignedFree(x);
+        NativeMemory.AlignedFree(w);
+        NativeMemory.AlignedFree(y);
+        return (best, peak);
+    }
+
+    private static float* Fill(Random random, long count)
+    {
+        float* memory = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
+        for (long i = 0; i < count; i++)
+        {
+            memory[i] = random.NextSingle() - 0.5f;
+        }
+
+        return memory;
+    }
+}
