@@ -75,6 +75,8 @@ internal unsafe interface ILanes<V>
 
     static abstract V And(V a, V b);
 
+    static abstract V Or(V a, V b);
+
     static abstract V Xor(V a, V b);
 
     /// <summary>Lanes as 32-bit integers: low 32 bits of the product.</summary>
@@ -82,6 +84,9 @@ internal unsafe interface ILanes<V>
 
     /// <summary>Lanes as 32-bit integers: sum.</summary>
     static abstract V AddInt(V a, V b);
+
+    /// <summary>Lanes as 32-bit integers: shift left.</summary>
+    static abstract V ShiftLeft(V a, int count);
 
     /// <summary>Lanes as 32-bit unsigned integers: shift right.</summary>
     static abstract V ShiftRightLogical(V a, int count);
@@ -177,6 +182,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     public static Lanes16 And(Lanes16 a, Lanes16 b) => new(a.v & b.v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 Or(Lanes16 a, Lanes16 b) => new(a.v | b.v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Xor(Lanes16 a, Lanes16 b) => new(a.v ^ b.v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -184,6 +192,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 AddInt(Lanes16 a, Lanes16 b) => new((a.v.AsInt32() + b.v.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 ShiftLeft(Lanes16 a, int count) => new(Vector512.ShiftLeft(a.v.AsUInt32(), count).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 ShiftRightLogical(Lanes16 a, int count) => new(Vector512.ShiftRightLogical(a.v.AsUInt32(), count).AsSingle());
@@ -297,6 +308,9 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 And(Lanes8 a, Lanes8 b) => new(a.v & b.v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Or(Lanes8 a, Lanes8 b) => new(a.v | b.v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Xor(Lanes8 a, Lanes8 b) => new(a.v ^ b.v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -304,6 +318,9 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 AddInt(Lanes8 a, Lanes8 b) => new((a.v.AsInt32() + b.v.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 ShiftLeft(Lanes8 a, int count) => new(Vector256.ShiftLeft(a.v.AsUInt32(), count).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 ShiftRightLogical(Lanes8 a, int count) => new(Vector256.ShiftRightLogical(a.v.AsUInt32(), count).AsSingle());
@@ -426,6 +443,9 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     public static Lanes4 And(Lanes4 a, Lanes4 b) => new(a.v & b.v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Or(Lanes4 a, Lanes4 b) => new(a.v | b.v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 Xor(Lanes4 a, Lanes4 b) => new(a.v ^ b.v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -433,6 +453,9 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 AddInt(Lanes4 a, Lanes4 b) => new((a.v.AsInt32() + b.v.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 ShiftLeft(Lanes4 a, int count) => new(Vector128.ShiftLeft(a.v.AsUInt32(), count).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 ShiftRightLogical(Lanes4 a, int count) => new(Vector128.ShiftRightLogical(a.v.AsUInt32(), count).AsSingle());
