@@ -1,0 +1,144 @@
+using System.Runtime.CompilerServices;
+
+namespace Limbeck.Tensors.Kernels;
+
+/// <summary>One task of the forward pass: blocks of query rows against all keys of their sequence.</summary>
+/// <typeparam name="V">The vector width.</typeparam>
+internal static unsafe class AttentionForward<V>
+    where V : struct, ILanes<V>
+{
+    // A block of score rows stays in the first-level cache beside the keys and values of short sequences.
+    private const int BlockFloats = 4096;
+
+    /// <summary>Working memory of one worker, in floats.</summary>
+    public static nuint ScratchFloats(int headSize, int longest)
+    {
+        Layout layout = new(null, headSize, longest);
+        return (nuint)layout.End;
+    }
+
+    /// <summary>Body for <see cref="Threading.WorkerTeam.Run"/>; the state is an <see cref="AttentionCall"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Task(void* state, int task, int worker)
+    {
+        AttentionCall* call = (AttentionCall*)state;
+        AttentionTask work = call->Tasks[task];
+        float* scratch = (float*)(call->Scratch + ((nuint)worker * call->ScratchBytes));
+        int sequence = work.Sequence;
+        int head = work.Head;
+        long scoreBase = work.ScoreBase;
+        for (int pair = 0; pair < work.Pairs; pair++)
+        {
+            int start = call->Offsets[sequence];
+            int length = call->Offsets[sequence + 1] - start;
+            if (length > 0)
+            {
+                Pair(call, new Layout(scratch, call->HeadSize, length), start, length, head, scoreBase + ((long)head * length * length));
+            }
+
+            if (++head == call->Heads)
+            {
+                head = 0;
+                sequence++;
+                scoreBase += (long)call->Heads * length * length;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Pair(AttentionCall* call, Layout scratch, int start, int length, int head, long scoreBase)
+    {
+        int d = call->HeadSize;
+        int width = AttentionRows<V>.Padded(d);
+        int columns = AttentionRows<V>.Padded(length);
+        int stride = AttentionRows<V>.ScoreStride(length);
+        nint first = ((nint)start * call->Stride) + ((nint)head * d);
+        float inverseRoot = 1f / MathF.Sqrt(d);
+
+        AttentionRows<V>.Transpose(call->K + first, call->Stride, length, d, scratch.Keys);
+        AttentionRows<V>.CopyIn(call->V + first, call->Stride, length, length, d, 1f, scratch.Values);
+        for (int row = 0; row < length; row += scratch.BlockRows)
+        {
+            int rows = Math.Min(scratch.BlockRows, length - row);
+            int paddedRows = AttentionRows<V>.PaddedRows(rows);
+            AttentionRows<V>.CopyIn(call->Q + first + ((nint)row * call->Stride), call->Stride, rows, paddedRows, d, inverseRoot, scratch.Queries);
+            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, columns, d, scratch.Queries, width, scratch.Keys, 16, (nint)d * 16, scratch.Scores, stride, false);
+
+            long at = scoreBase + ((long)row * length);
+            if (call->Scores != null)
+            {
+                AttentionRows<V>.CopyOut(scratch.Scores, stride, rows, length, 1f, call->Scores + at, length);
+            }
+
+            for (int r = 0; r < rows; r++)
+            {
+                float* scores = scratch.Scores + ((nint)r * stride);
+                float sum = AttentionRows<V>.Softmax(scores, length, out float maximum);
+                scratch.Factors[r] = 1f / sum;
+                if (call->LogSumExp != null)
+                {
+                    call->LogSumExp[((nint)head * call->Tokens) + start + row + r] = maximum + MathF.Log(sum);
+                }
+
+                if (call->Probabilities != null)
+                {
+                    AttentionRows<V>.CopyRowOut(scores, length, 1f / sum, call->Probabilities + at + ((long)r * length));
+                }
+
+                if (call->Dropout > 0)
+                {
+                    AttentionRows<V>.FillKeep(scratch.Keep, length, at + ((long)r * length), call->Dropout, call->DropoutKey);
+                    AttentionRows<V>.MultiplyRow(scores, scratch.Keep, length);
+                }
+            }
+
+            AttentionTiles<V>.Multiply<RowOperand>(paddedRows, width, length, scratch.Scores, stride, scratch.Values, width, 16, scratch.Output, width, false);
+            float* output = call->Output + (((nint)start + row) * call->OutputStride) + ((nint)head * d);
+            for (int r = 0; r < rows; r++)
+            {
+                AttentionRows<V>.CopyRowOut(scratch.Output + ((nint)r * width), d, scratch.Factors[r], output);
+                output += call->OutputStride;
+            }
+        }
+    }
+
+    /// <summary>Where things lie in a worker's scratch for one length. A longer sequence never needs less.</summary>
+    private readonly struct Layout
+    {
+        /// <summary>Lays out from an aligned start (null to learn the size from <see cref="End"/>).</summary>
+        public Layout(float* start, int headSize, int length)
+        {
+            int tile = AttentionTiles<V>.TileRows;
+            int mostRows = 8 * tile;
+            int width = AttentionRows<V>.Padded(headSize);
+            int columns = AttentionRows<V>.Padded(length);
+            BlockRows = Math.Clamp(BlockFloats / columns / tile * tile, tile, mostRows);
+            Factors = start;
+            Queries = Factors + AttentionRows<V>.Padded(mostRows);
+            Output = Queries + ((nint)mostRows * width);
+            Keys = Output + ((nint)mostRows * width);
+            Values = Keys + ((nint)columns * headSize);
+            Keep = Values + ((nint)columns * width);
+            Scores = Keep + columns;
+            End = (nint)(Scores + Math.Max(BlockFloats + (mostRows * 16), tile * (nint)AttentionRows<V>.ScoreStride(length)) - start);
+        }
+
+        public int BlockRows { get; }
+
+        public float* Factors { get; }
+
+        public float* Queries { get; }
+
+        public float* Output { get; }
+
+        public float* Keys { get; }
+
+        public float* Values { get; }
+
+        public float* Keep { get; }
+
+        public float* Scores { get; }
+
+        public nint End { get; }
+    }
+}
