@@ -103,6 +103,14 @@ public sealed unsafe class Parameter : IDisposable
         }
     }
 
+    /// <summary>Sets the gradient from outside a tape.</summary>
+    /// <param name="values">As many as the weight has.</param>
+    public void SetGradient(ReadOnlySpan<float> values)
+    {
+        values.CopyTo(Gradient.Span);
+        hasGradient = true;
+    }
+
     /// <summary>Drops what was derived from the numbers. To be called by whoever changes <see cref="Value"/> outside an optimizer.</summary>
     public void Changed()
     {

@@ -124,6 +124,26 @@ public sealed unsafe partial class Tape
         return output;
     }
 
+    /// <summary>The same elements in another shape.</summary>
+    /// <param name="input">Any shape.</param>
+    /// <param name="shape">As many elements.</param>
+    public Tensor Reshape(Tensor input, params int[] shape)
+    {
+        Tensor output = NewTensor(shape);
+        if (output.Length != input.Length)
+        {
+            throw new ArgumentException($"a tensor of {input.ShapeText} cannot become one of {output.ShapeText}");
+        }
+
+        Elementwise.Copy(input.Pointer, output.Pointer, input.Length, Team);
+        if (Recording && Follows(input))
+        {
+            Record(output, () => AddGradient(input, output.Gradient, 1f));
+        }
+
+        return output;
+    }
+
     private Tensor Like(Tensor a, Tensor b, string verb)
     {
         if (!a.Shape.SequenceEqual(b.Shape))

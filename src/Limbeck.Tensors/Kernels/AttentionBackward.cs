@@ -11,7 +11,8 @@ namespace Limbeck.Tensors.Kernels;
 internal static unsafe class AttentionBackward<V>
     where V : struct, ILanes<V>
 {
-    private const int BlockFloats = 4096;
+    // Two such blocks stay in the second-level cache; deeper blocks add less often to the gradients of keys and values.
+    private const int BlockFloats = 16384;
 
     /// <summary>Working memory of one worker, in floats.</summary>
     public static nuint ScratchFloats(int headSize, int longest)
@@ -152,7 +153,7 @@ internal static unsafe class AttentionBackward<V>
         public Layout(float* start, int headSize, int length)
         {
             int tile = AttentionTiles<V>.TileRows;
-            int mostRows = 8 * tile;
+            int mostRows = 16 * tile;
             int width = AttentionRows<V>.Padded(headSize);
             int columns = AttentionRows<V>.Padded(length);
             nint keyRows = AttentionRows<V>.Padded(AttentionRows<V>.PaddedRows(length));

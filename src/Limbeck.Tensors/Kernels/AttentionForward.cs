@@ -70,26 +70,13 @@ internal static unsafe class AttentionForward<V>
                 AttentionRows<V>.CopyOut(scratch.Scores, stride, rows, length, 1f, call->Scores + at, length);
             }
 
-            for (int r = 0; r < rows; r++)
+            AttentionRows<V>.Maxima(scratch.Scores, stride, rows, length, scratch.Maxima);
+            AttentionRows<V>.Exponentials(scratch.Scores, stride, rows, length, scratch.Maxima, scratch.Sums);
+            float* logSumExp = call->LogSumExp == null ? null : call->LogSumExp + ((nint)head * call->Tokens) + start + row;
+            AttentionRows<V>.Finish(rows, scratch.Maxima, scratch.Sums, scratch.Factors, logSumExp);
+            if (call->Probabilities != null || call->Dropout > 0)
             {
-                float* scores = scratch.Scores + ((nint)r * stride);
-                float sum = AttentionRows<V>.Softmax(scores, length, out float maximum);
-                scratch.Factors[r] = 1f / sum;
-                if (call->LogSumExp != null)
-                {
-                    call->LogSumExp[((nint)head * call->Tokens) + start + row + r] = maximum + MathF.Log(sum);
-                }
-
-                if (call->Probabilities != null)
-                {
-                    AttentionRows<V>.CopyRowOut(scores, length, 1f / sum, call->Probabilities + at + ((long)r * length));
-                }
-
-                if (call->Dropout > 0)
-                {
-                    AttentionRows<V>.FillKeep(scratch.Keep, length, at + ((long)r * length), call->Dropout, call->DropoutKey);
-                    AttentionRows<V>.MultiplyRow(scores, scratch.Keep, length);
-                }
+                PutAndDrop(call, scratch, rows, length, at);
             }
 
             AttentionTiles<V>.Multiply<RowOperand>(paddedRows, width, length, scratch.Scores, stride, scratch.Values, width, 16, scratch.Output, width, false);
@@ -97,7 +84,30 @@ internal static unsafe class AttentionForward<V>
             for (int r = 0; r < rows; r++)
             {
                 AttentionRows<V>.CopyRowOut(scratch.Output + ((nint)r * width), d, scratch.Factors[r], output);
+                AttentionRows<V>.FetchNext(output, d);
                 output += call->OutputStride;
+            }
+        }
+    }
+
+    // Probabilities go out before dropout falls on the block.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PutAndDrop(AttentionCall* call, in Layout scratch, int rows, int length, long at)
+    {
+        int stride = AttentionRows<V>.ScoreStride(length);
+        for (int r = 0; r < rows; r++)
+        {
+            float* row = scratch.Scores + ((nint)r * stride);
+            long rowAt = at + ((long)r * length);
+            if (call->Probabilities != null)
+            {
+                AttentionRows<V>.CopyRowOut(row, length, scratch.Factors[r], call->Probabilities + rowAt);
+            }
+
+            if (call->Dropout > 0)
+            {
+                AttentionRows<V>.FillKeep(scratch.Keep, length, rowAt, call->Dropout, call->DropoutKey);
+                AttentionRows<V>.MultiplyRow(row, scratch.Keep, length);
             }
         }
     }
@@ -114,7 +124,9 @@ internal static unsafe class AttentionForward<V>
             int columns = AttentionRows<V>.Padded(length);
             BlockRows = Math.Clamp(BlockFloats / columns / tile * tile, tile, mostRows);
             Factors = start;
-            Queries = Factors + AttentionRows<V>.Padded(mostRows);
+            Maxima = Factors + AttentionRows<V>.Padded(mostRows);
+            Sums = Maxima + AttentionRows<V>.Padded(mostRows);
+            Queries = Sums + AttentionRows<V>.Padded(mostRows);
             Output = Queries + ((nint)mostRows * width);
             Keys = Output + ((nint)mostRows * width);
             Values = Keys + ((nint)columns * headSize);
@@ -126,6 +138,10 @@ internal static unsafe class AttentionForward<V>
         public int BlockRows { get; }
 
         public float* Factors { get; }
+
+        public float* Maxima { get; }
+
+        public float* Sums { get; }
 
         public float* Queries { get; }
 

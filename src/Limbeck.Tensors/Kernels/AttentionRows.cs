@@ -54,6 +54,7 @@ internal static unsafe class AttentionRows<V>
                 V.Store(V.Zero, destination + j);
             }
 
+            FetchNext(source, columns);
             source += stride;
             destination += padded;
         }
@@ -72,6 +73,7 @@ internal static unsafe class AttentionRows<V>
         for (int r = 0; r < rows; r++)
         {
             CopyRowOut(scratch, columns, factor, destination);
+            FetchNext(destination, columns);
             scratch += scratchStride;
             destination += stride;
         }
@@ -131,6 +133,10 @@ internal static unsafe class AttentionRows<V>
             float* r1 = rows > 1 ? r0 + stride : r0;
             float* r2 = rows > 2 ? r0 + (2 * stride) : r0;
             float* r3 = rows > 3 ? r0 + (3 * stride) : r0;
+            FetchNext(r0, depth);
+            FetchNext(r1, depth);
+            FetchNext(r2, depth);
+            FetchNext(r3, depth);
             Vector128<float> mask = Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(rows)).AsSingle();
             for (int d = 0; d < depth; d += 4)
             {
@@ -140,38 +146,67 @@ internal static unsafe class AttentionRows<V>
         }
     }
 
-    /// <summary>Softmax numerators: row = exp(row - maximum), with zeros from <paramref name="length"/> to the next panel's edge.</summary>
-    /// <param name="row">Scores, padded to whole panels.</param>
-    /// <param name="length">Number of scores, at least 1.</param>
-    /// <param name="maximum">The largest score.</param>
-    /// <returns>The sum of the numerators.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Softmax(float* row, int length, out float maximum)
+    /// <summary>Largest score of each row of a block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Maxima(float* scores, int stride, int rows, int length, float* maxima)
     {
         int last = (length - 1) & -V.Count;
         V tail = V.LessThanInt(V.Sequence(last), V.CreateBits(length));
         V lowest = V.Create(float.NegativeInfinity);
-        V end = V.Select(tail, V.Load(row + last), lowest);
-        V largest = end;
-        for (int j = 0; j < last; j += V.Count)
+        for (int r = 0; r < rows; r++)
         {
-            largest = V.Max(largest, V.Load(row + j));
-        }
+            V largest = V.Select(tail, V.Load(scores + last), lowest);
+            for (int j = 0; j < last; j += V.Count)
+            {
+                largest = V.Max(largest, V.Load(scores + j));
+            }
 
-        maximum = V.MaxAcross(largest);
-        V shift = V.Create(maximum);
-        V sum = V.Zero;
-        for (int j = 0; j < last; j += V.Count)
+            maxima[r] = V.MaxAcross(largest);
+            scores += stride;
+        }
+    }
+
+    /// <summary>Softmax numerators of a block: every score becomes exp(score - the row's maximum); zeros from the length to the panel's edge.</summary>
+    /// <remarks>Apart from <see cref="Maxima"/>, so that neither waits for the other's sums across lanes.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Exponentials(float* scores, int stride, int rows, int length, float* maxima, float* sums)
+    {
+        int last = (length - 1) & -V.Count;
+        int padded = Padded(length);
+        V tail = V.LessThanInt(V.Sequence(last), V.CreateBits(length));
+        for (int r = 0; r < rows; r++)
         {
-            V e = VectorMath.ExpNonPositive(V.Load(row + j) - shift);
-            V.Store(e, row + j);
-            sum += e;
-        }
+            V shift = V.Create(maxima[r]);
+            V sum = V.Zero;
+            for (int j = 0; j < last; j += V.Count)
+            {
+                V e = VectorMath.ExpNonPositive(V.Load(scores + j) - shift);
+                V.Store(e, scores + j);
+                sum += e;
+            }
 
-        V final = V.And(VectorMath.ExpNonPositive(end - shift), tail);
-        V.Store(final, row + last);
-        ZeroTo(row, last + V.Count, Padded(length));
-        return V.Sum(sum + final);
+            V end = V.And(VectorMath.ExpNonPositive(V.Load(scores + last) - shift), tail);
+            V.Store(end, scores + last);
+            ZeroTo(scores, last + V.Count, padded);
+            sums[r] = V.Sum(sum + end);
+            scores += stride;
+        }
+    }
+
+    /// <summary>Per row: the reciprocal of the sum, and the logarithm of the sum of exponentials (unless the destination is null).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Finish(int rows, float* maxima, float* sums, float* reciprocals, float* logSumExp)
+    {
+        V one = V.Create(1f);
+        for (int r = 0; r < rows; r += V.Count)
+        {
+            V sum = V.Load(sums + r);
+            V.Store(one / sum, reciprocals + r);
+            if (logSumExp != null)
+            {
+                V.Store(V.Load(maxima + r) + VectorMath.Log(sum), logSumExp + r, Math.Min(V.Count, rows - r));
+            }
+        }
     }
 
     /// <summary>Gradient of softmax on one row. In: scores and d(loss)/d(dropped P). Out: dropped P and d(loss)/d(scores); zeros up to the panel's edge.</summary>
@@ -273,6 +308,19 @@ internal static unsafe class AttentionRows<V>
         for (int j = 0; j < length; j += V.Count)
         {
             V.Store(V.Load(row + j) * V.Load(factors + j), row + j);
+        }
+    }
+
+    /// <summary>Prefetches the next head's part of a row: it lies beside this one's, on lines that no hardware prefetcher foresees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FetchNext(float* row, int columns)
+    {
+        if (Sse.IsSupported)
+        {
+            for (int j = (2 * columns) - 1; j >= columns; j -= 16)
+            {
+                Sse.Prefetch1(row + j);
+            }
         }
     }
 

@@ -50,6 +50,7 @@ internal static unsafe class AttentionTiles<V>
     /// <param name="cStride">Leading dimension of C.</param>
     /// <param name="accumulate">Adds to C instead of overwriting it.</param>
     /// <typeparam name="A">How A lies in memory.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply<A>(
         int rows, int columns, int depth, float* a, nint aStride, float* b, nint bStep, nint bPanel, float* c, nint cStride, bool accumulate)
         where A : struct, ITileOperand
@@ -94,6 +95,7 @@ internal static unsafe class AttentionTiles<V>
     }
 
     /// <summary>Columns of the next tile: three panels, but two and two rather than three and one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Width(int left) =>
         V.Count < Panel || left == Panel ? Panel
         : left == 2 * Panel || left == 4 * Panel ? 2 * Panel

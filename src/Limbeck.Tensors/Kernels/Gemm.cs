@@ -55,6 +55,7 @@ public static unsafe class Gemm
         CheckStride(lda, transposeA ? m : k, nameof(lda));
         CheckStride(ldb, transposeB ? k : n, nameof(ldb));
         CheckStride(ldc, n, nameof(ldc));
+        CheckActivation(epilogue.Activation);
         if (m == 0 || n == 0)
         {
             return;
@@ -88,6 +89,7 @@ public static unsafe class Gemm
         CheckSize(m, nameof(m));
         CheckStride(lda, b.K, nameof(lda));
         CheckStride(ldc, b.N, nameof(ldc));
+        CheckActivation(epilogue.Activation);
         float* packed = b.Data;
         if (m == 0 || b.N == 0)
         {
@@ -117,6 +119,14 @@ public static unsafe class Gemm
         if (stride < row)
         {
             throw new ArgumentOutOfRangeException(name, stride, $"The matrix product's {name} is {stride}, but a stored row has {row} elements: {name} must be at least that.");
+        }
+    }
+
+    private static void CheckActivation(Activation activation)
+    {
+        if (!GemmEpilogueKernel.Knows(activation))
+        {
+            throw new ArgumentOutOfRangeException(nameof(activation), activation, "The matrix product's epilogue names an activation that does not exist.");
         }
     }
 

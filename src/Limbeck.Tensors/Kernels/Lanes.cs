@@ -94,10 +94,13 @@ internal unsafe interface ILanes<V>
     /// <summary>Lanes as 32-bit integers: a &lt; b, signed: all bits set or none.</summary>
     static abstract V LessThanInt(V a, V b);
 
+    /// <summary>Lane i is entry (low 4 bits of lane i of <paramref name="index"/>) of a table of 16 floats.</summary>
+    static abstract V Lookup(float* table, V index);
+
     /// <summary>Sum of all lanes, in a fixed order.</summary>
     static abstract float Sum(V a);
 
-    /// <summary>Largest lane.</summary>
+    /// <summary>Largest lane. A NaN among the lanes may win or lose.</summary>
     static abstract float MaxAcross(V a);
 
     /// <summary>Four floats from each of Count/4 rows: lanes 4g..4g+3 hold the four floats at <paramref name="source"/> + 4g*<paramref name="stride"/>.</summary>
@@ -203,10 +206,13 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     public static Lanes16 LessThanInt(Lanes16 a, Lanes16 b) => new(Vector512.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 Lookup(float* table, Lanes16 index) => new(Avx512F.PermuteVar16x32(Vector512.Load(table), index.v.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes16 a) => Lanes8.Sum(new Lanes8(a.v.GetLower() + a.v.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float MaxAcross(Lanes16 a) => Lanes8.MaxAcross(new Lanes8(Vector256.Max(a.v.GetLower(), a.v.GetUpper())));
+    public static float MaxAcross(Lanes16 a) => Lanes8.MaxAcross(new Lanes8(Vector256.MaxNative(a.v.GetLower(), a.v.GetUpper())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Mask(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
@@ -329,10 +335,19 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 LessThanInt(Lanes8 a, Lanes8 b) => new(Vector256.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Lookup(float* table, Lanes8 index)
+    {
+        // The permutation looks at three bits; the fourth, moved to the sign, chooses the half.
+        Vector256<float> low = Avx2.PermuteVar8x32(Vector256.Load(table), index.v.AsInt32());
+        Vector256<float> high = Avx2.PermuteVar8x32(Vector256.Load(table + 8), index.v.AsInt32());
+        return new(Avx.BlendVariable(low, high, Vector256.ShiftLeft(index.v.AsInt32(), 28).AsSingle()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes8 a) => Lanes4.Sum(new Lanes4(a.v.GetLower() + a.v.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float MaxAcross(Lanes8 a) => Lanes4.MaxAcross(new Lanes4(Vector128.Max(a.v.GetLower(), a.v.GetUpper())));
+    public static float MaxAcross(Lanes8 a) => Lanes4.MaxAcross(new Lanes4(Vector128.MaxNative(a.v.GetLower(), a.v.GetUpper())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Mask(int count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
@@ -464,9 +479,17 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     public static Lanes4 LessThanInt(Lanes4 a, Lanes4 b) => new(Vector128.LessThan(a.v.AsInt32(), b.v.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Lookup(float* table, Lanes4 index)
+    {
+        Vector128<int> i = index.v.AsInt32() & Vector128.Create(15);
+        return new(Vector128.Create(table[i.GetElement(0)], table[i.GetElement(1)], table[i.GetElement(2)], table[i.GetElement(3)]));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes4 a) => a.v.GetElement(0) + a.v.GetElement(2) + (a.v.GetElement(1) + a.v.GetElement(3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+<<<<<<< HEAD
     public static float MaxAcross(Lanes4 a) =>
         MathF.Max(MathF.Max(a.v.GetElement(0), a.v.GetElement(2)), MathF.Max(a.v.GetElement(1), a.v.GetElement(3)));
 
@@ -497,4 +520,11 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
         Sse.IsSupported ? Sse.UnpackHigh(a, b)
         : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
         : Vector128.Create(a.GetElement(2), b.GetElement(2), a.GetElement(3), b.GetElement(3));
+=======
+    public static float MaxAcross(Lanes4 a)
+    {
+        Vector128<float> pairs = Vector128.MaxNative(a.v, Vector128.Shuffle(a.v, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+>>>>>>> attention
 }

@@ -49,7 +49,7 @@ public sealed class TinyBert : IDisposable
             projectionBiases[i] = new Parameter($"{name}.bias", teacher.HiddenSize);
             foreach (ref float value in projectionWeights[i].Value.Span)
             {
-                value = (float)(random.NextGaussian() * student.Config.InitializerRange);
+                value = (float)(random.Gaussian() * student.Config.InitializerRange);
             }
         }
 

@@ -1,3 +1,4 @@
+using Limbeck.Tensors;
 namespace Limbeck.Training.Data;
 
 /// <summary>Batches of rows of similar length in random order, anew each epoch. Nothing is padded, but even batches keep memory and time a step steady.</summary>

@@ -3,7 +3,7 @@ namespace Limbeck.Training.Data;
 /// <summary>Finds the known name that a mistyped one probably meant.</summary>
 internal static class Nearest
 {
-    /// <summary>" Did you mean 'x'?", or nothing when no name is near (more than a third of the letters differ).</summary>
+    /// <summary>" Did you mean 'x'?", or nothing when no name is near (more than half of the letters differ).</summary>
     public static string Suggest(string name, IEnumerable<string> known)
     {
         string? best = null;
@@ -17,7 +17,7 @@ internal static class Nearest
             }
         }
 
-        return best is not null && 3 * bestDistance <= Math.Max(name.Length, best.Length) ? $" Did you mean '{best}'?" : "";
+        return best is not null && 2 * bestDistance <= Math.Max(name.Length, best.Length) ? $" Did you mean '{best}'?" : "";
     }
 
     /// <summary>Names in quotes and commas, at most 20 of them.</summary>

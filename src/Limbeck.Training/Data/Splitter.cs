@@ -1,3 +1,4 @@
+using Limbeck.Tensors;
 namespace Limbeck.Training.Data;
 
 /// <summary>Splits one labelled file into a part to train on and a part to validate on.</summary>

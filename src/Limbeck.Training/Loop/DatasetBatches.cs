@@ -19,7 +19,7 @@ public sealed class DatasetBatches : IBatchSource
         Data = data;
         sampler = new LengthBucketedSampler(data.Lengths, batchSize, seed, dropLast);
         Fingerprint = new HashBuilder().Add("data", data.Source.Sha256).Add("length", data.MaxSequenceLength).Add("batch", batchSize)
-            .Add("seed", seed.ToString(System.Globalization.CultureInfo.InvariantCulture)).Add("drop_last", dropLast ? "1" : "0").ToHash();
+            .Add("seed", $"{seed}").Add("drop_last", dropLast).ToKey();
     }
 
     /// <summary>The rows.</summary>

@@ -26,7 +26,7 @@ public sealed unsafe class TrainingLoop
     private readonly string fingerprint;
     private readonly Action<string> saveModel;
     private readonly WorkerTeam team;
-    private readonly TextWriter messages;
+    private readonly ProgressDisplay progress;
     private readonly CheckpointStore store;
     private Position at = new();
 
@@ -37,16 +37,16 @@ public sealed unsafe class TrainingLoop
     /// <param name="fingerprint">A hash of the settings that decide the result; a resumed run must have the same.</param>
     /// <param name="saveModel">Writes the model, as it is now, into a directory.</param>
     /// <param name="team">The threads to compute on.</param>
-    /// <param name="messages">Where progress goes: standard error.</param>
+    /// <param name="progress">Shows how far the run is.</param>
     public TrainingLoop(
-        TrainingOptions options, IReadOnlyList<Stage> stages, IReadOnlyList<Parameter> state, string fingerprint, Action<string> saveModel, WorkerTeam team, TextWriter messages)
+        TrainingOptions options, IReadOnlyList<Stage> stages, IReadOnlyList<Parameter> state, string fingerprint, Action<string> saveModel, WorkerTeam team, ProgressDisplay progress)
     {
         this.options = options;
         this.stages = stages;
         this.state = state;
         this.saveModel = saveModel;
         this.team = team;
-        this.messages = messages;
+        this.progress = progress;
         HashBuilder hash = new HashBuilder().Add("settings", fingerprint).Add("seed", $"{options.Seed}");
         foreach (Stage stage in stages)
         {
@@ -54,7 +54,7 @@ public sealed unsafe class TrainingLoop
                 .Add("schedule", stage.Schedule.ToString()).Add("accumulation", stage.Accumulation);
         }
 
-        this.fingerprint = hash.ToHash();
+        this.fingerprint = hash.ToKey();
         store = new CheckpointStore(options.OutputDirectory);
     }
 
@@ -66,22 +66,24 @@ public sealed unsafe class TrainingLoop
     {
         Directory.CreateDirectory(options.OutputDirectory);
         Optimizer? restored = options.Resume || options.ResumeFromCheckpoint is not null ? Restore() : null;
-        using MetricsLog log = new(Path.Combine(options.OutputDirectory, "metrics.jsonl"), at.GlobalStep);
-        using TensorBoardWriter? board = options.TensorBoard ? new TensorBoardWriter(options.OutputDirectory) : null;
+        string metrics = Path.Combine(options.OutputDirectory, "metrics.jsonl");
+        bool resumed = at.GlobalStep > 0;
+        using MetricsLog log = resumed ? MetricsLog.Resume(metrics, at.GlobalStep) : MetricsLog.Create(metrics);
+        using TensorBoardWriter? board = !options.TensorBoard ? null
+            : resumed ? TensorBoardWriter.Resume(options.OutputDirectory, at.GlobalStep) : TensorBoardWriter.Create(options.OutputDirectory);
         using Tape tape = new(recording: true, team) { Seed = options.Seed };
-        ProgressDisplay progress = new(messages);
-        long total = stages.Sum(stage => stage.TotalSteps);
         while (at.Stage < stages.Count)
         {
             Stage stage = stages[at.Stage];
             using Optimizer optimizer = restored ?? new Optimizer(stage.Optimizer, stage.Parameters, team);
             restored = null;
-            RunStage(stage, optimizer, tape, new Reporter(log, board, progress, total), cancellation);
+            progress.Begin(stage.Name, stage.TotalSteps, at.StageStep);
+            RunStage(stage, optimizer, tape, new Reporter(log, board), cancellation);
+            progress.Finish();
             at = at with { Stage = at.Stage + 1, Epoch = 0, Update = 0, StageStep = 0, SinceBest = 0 };
             Save(null);
         }
 
-        progress.Finish();
         string best = Path.Combine(options.OutputDirectory, "best");
         if (options.LoadBestModelAtEnd && Directory.Exists(best))
         {
@@ -150,8 +152,7 @@ public sealed unsafe class TrainingLoop
                     Tokens = at.Tokens + tokens,
                 };
                 bool endOfEpoch = at.Update == updates || at.StageStep == stageSteps;
-                reporter.Progress.Update(
-                    stage.Name, at.GlobalStep, reporter.TotalSteps, window[0] / windowBatches, tokens);
+                progress.Report(at.StageStep, window[0] / windowBatches, tokens);
                 if (at.GlobalStep % options.LoggingSteps == 0 || endOfEpoch)
                 {
                     Log(reporter, stage, window, windowBatches, optimizer, multiplier);
@@ -194,15 +195,15 @@ public sealed unsafe class TrainingLoop
 
     private void Log(Reporter reporter, Stage stage, double[] window, int batches, Optimizer optimizer, double multiplier)
     {
-        Dictionary<string, double> values = new() { ["epoch"] = at.Epoch + ((double)at.Update / stage.StepsOf(at.Epoch)) };
+        List<(string Name, double Value)> values = [("epoch", at.Epoch + ((double)at.Update / stage.StepsOf(at.Epoch)))];
         for (int k = 0; k < window.Length; k++)
         {
-            values[stage.Objective.LossNames[k]] = window[k] / Math.Max(1, batches);
+            values.Add((stage.Objective.LossNames[k], window[k] / Math.Max(1, batches)));
         }
 
-        values["learning_rate"] = multiplier * stage.Optimizer.LearningRate;
-        values["grad_norm"] = optimizer.GradientNorm;
-        values["tokens"] = at.Tokens;
+        values.Add(("learning_rate", multiplier * stage.Optimizer.LearningRate));
+        values.Add(("grad_norm", optimizer.GradientNorm));
+        values.Add(("tokens", at.Tokens));
         reporter.Write(stage.Name, at.GlobalStep, values);
     }
 
@@ -212,8 +213,8 @@ public sealed unsafe class TrainingLoop
         double score = options.MetricForBestModel is string name ? metrics[name] : metrics.Primary;
         bool better = at.Best is null || score > (options.MetricForBestModel is string best ? at.Best[best] : at.Best.Primary);
         at = at with { Last = metrics, SinceBest = better ? 0 : at.SinceBest + 1 };
-        reporter.Progress.Message($"{stage.Name}, step {at.GlobalStep}: {metrics}");
-        reporter.Write(stage.Name, at.GlobalStep, metrics.Values.ToDictionary(pair => $"eval_{pair.Name}", pair => pair.Value));
+        progress.Message($"{stage.Name}, step {at.GlobalStep}: {string.Join(", ", metrics.Values.Select(pair => $"{pair.Key} {pair.Value:F4}"))}");
+        reporter.Write(stage.Name, at.GlobalStep, [.. metrics.Values.Select(pair => ($"eval_{pair.Key}", pair.Value))]);
         if (better)
         {
             at = at with { Best = metrics, BestStep = at.GlobalStep };
@@ -225,7 +226,7 @@ public sealed unsafe class TrainingLoop
 
         if (options.EarlyStoppingPatience > 0 && at.SinceBest >= options.EarlyStoppingPatience)
         {
-            reporter.Progress.Message($"{stage.Name}: no better score in {at.SinceBest} evaluations, so the stage ends here");
+            progress.Message($"{stage.Name}: no better score in {at.SinceBest} evaluations, so the stage ends here");
             return true;
         }
 
@@ -275,10 +276,10 @@ public sealed unsafe class TrainingLoop
 
     private Optimizer? Restore()
     {
-        using CheckpointReader? reader = options.ResumeFromCheckpoint is string path ? store.Open(path) : store.OpenLatest(messages);
+        using CheckpointReader? reader = options.ResumeFromCheckpoint is string path ? store.Open(path) : store.OpenLatest(progress.Message);
         if (reader is null)
         {
-            messages.WriteLine($"{options.OutputDirectory} has no checkpoint yet: the run starts from the beginning");
+            progress.Message($"{options.OutputDirectory} has no checkpoint yet: the run starts from the beginning");
             return null;
         }
 
@@ -297,7 +298,7 @@ public sealed unsafe class TrainingLoop
         }
 
         at = Position.Read(root);
-        messages.WriteLine($"resuming at step {at.GlobalStep} from {reader.Path}");
+        progress.Message($"resuming at step {at.GlobalStep} from {reader.Path}");
         if (at.Stage >= stages.Count)
         {
             return null;
@@ -317,19 +318,19 @@ public sealed unsafe class TrainingLoop
         return optimizer;
     }
 
-    private sealed class Reporter(MetricsLog log, TensorBoardWriter? board, ProgressDisplay progress, long totalSteps)
+    private sealed class Reporter(MetricsLog log, TensorBoardWriter? board)
     {
-        public ProgressDisplay Progress { get; } = progress;
-
-        public long TotalSteps { get; } = totalSteps;
-
-        public void Write(string stage, long step, IReadOnlyDictionary<string, double> values)
+        public void Write(string stage, long step, IReadOnlyList<(string Name, double Value)> values)
         {
-            log.Write(stage, step, values);
-            foreach ((string name, double value) in values)
+            log.Write(step, json =>
             {
-                board?.Scalar($"{stage}/{name}", step, value);
-            }
+                json.WriteString("stage", stage);
+                foreach ((string name, double value) in values)
+                {
+                    MetricsLog.Number(json, name, value);
+                }
+            });
+            board?.Write(step, [.. values.Select(value => ($"{stage}/{value.Name}", value.Value))]);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Limbeck.Training.Data;
 
 namespace Limbeck.Training.Metrics;
@@ -5,11 +6,20 @@ namespace Limbeck.Training.Metrics;
 /// <summary>The metrics of a task on a data set, in the task's order, under the names of Hugging Face's GLUE metric. Fractions, not percent.</summary>
 public sealed record MetricSet
 {
+    private const string PrimaryKey = "primary";
+
     private MetricSet(TaskDefinition task, IReadOnlyList<KeyValuePair<string, double>> values, IReadOnlyList<string> warnings)
     {
         Values = values;
         Warnings = warnings;
         Primary = task.PrimaryMetrics.Average(name => this[name]);
+    }
+
+    private MetricSet(IReadOnlyList<KeyValuePair<string, double>> values, double primary)
+    {
+        Values = values;
+        Warnings = [];
+        Primary = primary;
     }
 
     /// <summary>Name and value of each metric.</summary>
@@ -164,6 +174,37 @@ public sealed record MetricSet
         int[] commonest = new int[rows];
         Array.Fill(commonest, Array.IndexOf(counts, counts.Max()));
         return Compute(evaluated.Task, evaluated.Examples.Select(e => e.Label).ToArray(), commonest);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <param name="json">An object of metrics, with the one figure under "primary".</param>
+    public static MetricSet Read(JsonElement json)
+    {
+        var values = new List<KeyValuePair<string, double>>();
+        foreach (JsonProperty property in json.EnumerateObject())
+        {
+            if (property.Name != PrimaryKey)
+            {
+                values.Add(new(property.Name, property.Value.GetDouble()));
+            }
+        }
+
+        return new(values, json.GetProperty(PrimaryKey).GetDouble());
+    }
+
+    /// <summary>Writes names, values and the one figure, so that they read back exactly.</summary>
+    /// <param name="json">Receives one object.</param>
+    public void Write(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        json.WriteStartObject();
+        foreach (KeyValuePair<string, double> value in Values)
+        {
+            json.WriteNumber(value.Key, value.Value);
+        }
+
+        json.WriteNumber(PrimaryKey, Primary);
+        json.WriteEndObject();
     }
 
     /// <summary>The same names and values.</summary>

@@ -1,3 +1,4 @@
+using Limbeck.Tensors;
 using Limbeck.Training.Data;
 
 namespace Limbeck.Training.Metrics;

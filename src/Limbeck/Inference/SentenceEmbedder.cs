@@ -38,7 +38,7 @@ public sealed class SentenceEmbedder : IDisposable
     /// <param name="options">How to run it.</param>
     public static SentenceEmbedder Load(string directory, ModelOptions? options = null)
     {
-        SentenceTransformerConfig settings = SentenceTransformerFiles.Read(directory) ?? new SentenceTransformerConfig();
+        SentenceTransformerConfig settings = SentenceTransformerFiles.Read(directory) ?? new SentenceTransformerConfig(PoolingMode.Mean, Normalize: true, MaxSequenceLength: null);
         string weights = Path.Combine(directory, settings.WeightsDirectory);
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);
         BertModel model = BertModel.Load(weights, HeadKind.None, out _);

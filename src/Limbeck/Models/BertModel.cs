@@ -76,61 +76,36 @@ public sealed class BertModel : IDisposable
     /// <param name="newHeadSeed">See <see cref="Load(string, HeadKind, out LoadReport, ulong?, BertConfig?)"/>.</param>
     public static BertModel Load(ITensorSource source, string place, BertConfig config, HeadKind head, out LoadReport report, ulong? newHeadSeed = null)
     {
-        Dictionary<string, string> originals = HuggingFaceNames.Map(source);
-        bool hasPooler = originals.ContainsKey("bert.pooler.dense.weight");
-        BertModel model = new(config, head, hasPooler);
+        NamedWeights weights = new(source);
+        BertModel model = new(config, head, weights.Contains("bert.pooler.dense.weight"));
         try
         {
-            HashSet<string> unused = [.. originals.Keys];
-            List<Parameter> missing = [];
-            List<string> faults = [];
-            foreach (Parameter parameter in model.Parameters)
+            List<Parameter> missing = [.. model.Parameters.Where(parameter => !weights.Contains(parameter.Name))];
+            bool onlyHead = missing.TrueForAll(parameter => !IsEncoder(parameter.Name));
+            if (missing.Count > 0 && onlyHead && newHeadSeed is null)
             {
-                if (!originals.TryGetValue(parameter.Name, out string? original))
-                {
-                    missing.Add(parameter);
-                    continue;
-                }
-
-                unused.Remove(parameter.Name);
-                TensorEntry entry = source.Entries[original];
-                if (!entry.Shape.SequenceEqual(parameter.Value.Shape.ToArray().Select(d => (long)d)))
-                {
-                    faults.Add(
-                        $"{entry.File}: tensor '{original}' is [{string.Join(", ", entry.Shape)}]; config.json (hidden_size {config.HiddenSize}, intermediate_size {config.IntermediateSize}, vocab_size {config.VocabularySize}, {config.Labels.Count} label(s)) needs {parameter.Value.ShapeText}");
-                    continue;
-                }
-
-                source.Read(original, parameter.Value.Span);
+                throw new CheckpointException(
+                    $"{source.Path}: missing tensor(s) {string.Join(", ", missing.Select(parameter => $"'{parameter.Name}'"))}: this checkpoint has no trained {(head == HeadKind.Classifier ? "classifier" : "masked-language-model head")}. Fine-tune it first, or ask for a new head with a seed.");
             }
 
-            if (faults.Count > 0)
+            weights.Require(
+                model.Parameters.Where(parameter => !onlyHead || !missing.Contains(parameter)).Select(parameter => (parameter.Name, (IReadOnlyList<long>)[.. parameter.Value.Shape.ToArray()])),
+                $"config.json of {place} (hidden_size {config.HiddenSize}, num_hidden_layers {config.LayerCount}, intermediate_size {config.IntermediateSize}, vocab_size {config.VocabularySize}, {config.Labels.Count} label(s))");
+            foreach (Parameter parameter in model.Parameters.Except(missing))
             {
-                throw new CheckpointException($"{string.Join(Environment.NewLine, faults)}{Environment.NewLine}The weights and config.json are from different models: use the config.json saved with these weights.");
+                weights.Read(parameter.Name, parameter.Value.Span);
             }
 
-            List<Parameter> startable = [.. missing.Where(parameter => !parameter.Name.StartsWith("bert.embeddings.", StringComparison.Ordinal) && !parameter.Name.StartsWith("bert.encoder.", StringComparison.Ordinal))];
-            if (missing.Count > startable.Count || (missing.Count > 0 && newHeadSeed is null))
+            if (model.LanguageModel is not null)
             {
-                IEnumerable<string> names = (missing.Count > startable.Count ? missing.Except(startable) : missing).Select(parameter => parameter.Name);
-                string advice = missing.Count > startable.Count
-                    ? "The file is not a whole BERT encoder of this configuration."
-                    : $"This checkpoint has no {(head == HeadKind.Classifier ? "trained classifier" : "masked-language-model head")}: fine-tune it first, or ask for a new head with a seed.";
-                throw new CheckpointException($"{source.Path}: missing tensor(s) {string.Join(", ", names.Select(name => $"'{name}'"))}, which {place} needs as {head}. {advice}");
+                model.CheckTied(weights);
             }
 
-            if (model.LanguageModel is not null && originals.TryGetValue("cls.predictions.decoder.weight", out string? decoder))
-            {
-                unused.Remove("cls.predictions.decoder.weight");
-                model.CheckTied(source, decoder);
-            }
-
-            if (missing.Count > 0)
-            {
-                model.Initialize(missing, new SeededRandom(newHeadSeed!.Value));
-            }
-
-            report = new LoadReport([.. missing.Select(parameter => parameter.Name)], [.. unused.Select(name => originals[name]).Order(StringComparer.Ordinal)]);
+            model.Initialize(missing, new SeededRandom(newHeadSeed ?? 0));
+            HashSet<string> used = [.. model.Parameters.Select(parameter => parameter.Name)];
+            report = new LoadReport(
+                [.. missing.Select(parameter => parameter.Name)],
+                [.. weights.Entries.Where(entry => !used.Contains(entry.Key)).Select(entry => entry.Value.Name).Order(StringComparer.Ordinal)]);
             return model;
         }
         catch
@@ -175,7 +150,7 @@ public sealed class BertModel : IDisposable
         Directory.CreateDirectory(directory);
         SafetensorsWriter.Write(
             Path.Combine(directory, "model.safetensors"),
-            Parameters.Select(parameter => new TensorToWrite(StoredName(parameter.Name), type, parameter.Value)));
+            Parameters.Select(parameter => SafetensorsTensor.OfFloats(StoredName(parameter.Name), [.. parameter.Value.Shape.ToArray()], () => parameter.Value.Span, type)));
         Config.Write(directory, Architecture, type);
     }
 
@@ -215,7 +190,7 @@ public sealed class BertModel : IDisposable
             {
                 for (int i = 0; i < values.Length; i++)
                 {
-                    values[i] = (float)(random.NextGaussian() * Config.InitializerRange);
+                    values[i] = (float)(random.Gaussian() * Config.InitializerRange);
                 }
 
                 if (parameter == Encoder.WordEmbeddings && Config.PadTokenId is >= 0 && Config.PadTokenId < parameter.Value.Rows)
@@ -228,18 +203,22 @@ public sealed class BertModel : IDisposable
         }
     }
 
-    private void CheckTied(ITensorSource source, string decoder)
+    private static bool IsEncoder(string name) =>
+        name.StartsWith("bert.embeddings.", StringComparison.Ordinal) || name.StartsWith("bert.encoder.", StringComparison.Ordinal);
+
+    private void CheckTied(NamedWeights weights)
     {
-        float[] stored = new float[Encoder.WordEmbeddings.Value.Length];
-        if (source.Entries[decoder].Shape.Aggregate(1L, (product, d) => product * d) == stored.Length)
+        const string Decoder = "cls.predictions.decoder.weight";
+        if (!weights.Entries.TryGetValue(Decoder, out TensorEntry? entry))
         {
-            source.Read(decoder, stored);
-            if (stored.AsSpan().SequenceEqual(Encoder.WordEmbeddings.Value.Span))
-            {
-                return;
-            }
+            return;
         }
 
-        throw new CheckpointException($"{source.Path}: tensor '{decoder}' differs from the word embeddings; a masked language model whose decoder is not tied to them is not supported");
+        float[] stored = new float[entry.Count];
+        weights.Read(Decoder, stored);
+        if (!stored.AsSpan().SequenceEqual(Encoder.WordEmbeddings.Value.Span))
+        {
+            throw new CheckpointException($"{weights.Source.Path}: tensor '{entry.Name}' differs from the word embeddings; a masked language model whose decoder is not tied to them is not supported");
+        }
     }
 }

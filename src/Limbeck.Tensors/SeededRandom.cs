@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Limbeck.Training.Data;
+namespace Limbeck.Tensors;
 
 /// <summary>The generator behind every shuffle, split and initial weight: xoshiro256** seeded through SplitMix64 (Blackman and Vigna).</summary>
 /// <remarks>
