@@ -15,7 +15,7 @@ internal static unsafe class AttentionBenchmark
     private static readonly (string Name, int Heads, int HeadSize)[] Models = [("tiny4", 12, 26), ("minilm6", 12, 32), ("base", 12, 64)];
 
     /// <summary>Prints one line a model and length.</summary>
-    /// <param name="args">Optional: threads (1), milliseconds a measurement (300), lengths (8,13,25,64,128,512).</param>
+    /// <param name="args">Optional: threads (1), milliseconds a measurement (300), lengths (8,13,25,64,128,512), a model's name (all).</param>
     public static void Run(string[] args)
     {
         int threads = args.Length > 0 ? int.Parse(args[0]) : 1;
@@ -26,7 +26,7 @@ internal static unsafe class AttentionBenchmark
         Console.WriteLine("model    length tokens  forward ms  ns/token  % peak   backward ms  ns/token  % peak   peak GFLOPS");
         foreach ((string name, int heads, int headSize) in Models)
         {
-            foreach (int length in lengths)
+            foreach (int length in args.Length > 3 && args[3] != name ? [] : lengths)
             {
                 Measure(name, heads, headSize, length, milliseconds, team);
             }
@@ -35,7 +35,7 @@ internal static unsafe class AttentionBenchmark
 
     private static void Measure(string name, int heads, int headSize, int length, int milliseconds, WorkerTeam team)
     {
-        int sequences = Math.Max(1, 2048 / length);
+        int sequences = Math.Clamp(4096 / length, 1, 32);
         int tokens = sequences * length;
         int hidden = heads * headSize;
         float* qkv = Allocate(tokens * 3L * hidden);

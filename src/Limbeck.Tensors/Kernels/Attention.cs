@@ -47,7 +47,7 @@ public static unsafe class Attention
     /// <param name="probabilities">Null, or packed like scores: receives the softmax before dropout.</param>
     /// <param name="logSumExp">Null, or [A*T]: receives, at h*T + t, the logarithm of the sum of the exponentials of the row's scores, which <see cref="Backward"/> needs.</param>
     /// <param name="dropout">Probability of dropping an element of P, in [0, 1); what is kept is scaled by 1/(1 - dropout).</param>
-    /// <param name="dropoutKey">Key of the <c>DropoutMask</c>; an element's index is its position in the packed scores.</param>
+    /// <param name="dropoutKey">Key of the <see cref="DropoutMask"/>; an element's index is its position in the packed scores, modulo 2^32.</param>
     /// <param name="team">The threads.</param>
     /// <exception cref="ArgumentException">A size does not fit; the message has both.</exception>
     public static void Forward(

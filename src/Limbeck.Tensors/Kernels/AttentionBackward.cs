@@ -127,12 +127,13 @@ internal static unsafe class AttentionBackward<V>
         float* output = call->Output + (((nint)start + row) * call->OutputStride) + ((nint)head * d);
         float* logSumExp = call->LogSumExp + ((nint)head * call->Tokens) + start + row;
         float* keep = call->Dropout > 0 ? scratch.Keep : null;
+        DropoutLanes<V> mask = new(call->Dropout, call->DropoutKey);
         for (int r = 0; r < rows; r++)
         {
             float delta = AttentionRows<V>.Dot(output + ((nint)r * call->OutputStride), scratch.GradOutput + ((nint)r * width), d);
             if (keep != null)
             {
-                AttentionRows<V>.FillKeep(keep, length, scoresAt + ((long)r * length), call->Dropout, call->DropoutKey);
+                AttentionRows<V>.FillKeep(mask, scoresAt + ((long)r * length), length, keep);
             }
 
             AttentionRows<V>.SoftmaxGradient(

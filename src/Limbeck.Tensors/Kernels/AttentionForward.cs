@@ -95,6 +95,7 @@ internal static unsafe class AttentionForward<V>
     private static void PutAndDrop(AttentionCall* call, in Layout scratch, int rows, int length, long at)
     {
         int stride = AttentionRows<V>.ScoreStride(length);
+        DropoutLanes<V> mask = new(call->Dropout, call->DropoutKey);
         for (int r = 0; r < rows; r++)
         {
             float* row = scratch.Scores + ((nint)r * stride);
@@ -106,7 +107,7 @@ internal static unsafe class AttentionForward<V>
 
             if (call->Dropout > 0)
             {
-                AttentionRows<V>.FillKeep(scratch.Keep, length, rowAt, call->Dropout, call->DropoutKey);
+                AttentionRows<V>.FillKeep(mask, rowAt, length, scratch.Keep);
                 AttentionRows<V>.MultiplyRow(row, scratch.Keep, length);
             }
         }

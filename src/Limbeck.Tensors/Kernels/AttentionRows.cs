@@ -295,10 +295,18 @@ internal static unsafe class AttentionRows<V>
         ZeroTo(row, from, Padded(length));
     }
 
-    /// <summary>Factors of dropout for a row of P: 0 or 1/(1 - dropout); padded to whole panels, the padding's values are of no matter.</summary>
+    /// <summary>Factors of dropout for a row of P: 0 or 1/(1 - p). The padding up to the panel's edge gets values of no matter.</summary>
+    /// <param name="mask">The mask.</param>
+    /// <param name="index">Position of the row in the packed scores.</param>
+    /// <param name="length">Elements of the row.</param>
+    /// <param name="keep">Receives the factors.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void FillKeep(float* keep, int length, long index, float dropout, uint key)
+    public static void FillKeep(in DropoutLanes<V> mask, long index, int length, float* keep)
     {
+        for (int j = 0; j < length; j += V.Count)
+        {
+            V.Store(mask.KeepScale(V.Sequence(unchecked((int)(index + j)))), keep + j);
+        }
     }
 
     /// <summary>Multiplies a row by factors, both padded to whole panels.</summary>

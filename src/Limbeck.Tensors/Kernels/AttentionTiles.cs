@@ -35,7 +35,11 @@ internal static unsafe class AttentionTiles<V>
     public const int Panel = 16;
 
     /// <summary>Rows of a tile: 8 with 32 vector registers, 6 with 16.</summary>
-    public static int TileRows => V.Count == Panel ? 8 : 6;
+    public static int TileRows
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => V.Count == Panel ? 8 : 6;
+    }
 
     /// <summary>C = A B or C += A B. Every element is one chain of multiply-adds in the order of the depth, whatever tile it falls in.</summary>
     /// <param name="rows">Rows of C, a multiple of <see cref="TileRows"/>.</param>

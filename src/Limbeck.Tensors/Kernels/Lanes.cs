@@ -489,9 +489,11 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     public static float Sum(Lanes4 a) => a.v.GetElement(0) + a.v.GetElement(2) + (a.v.GetElement(1) + a.v.GetElement(3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-<<<<<<< HEAD
-    public static float MaxAcross(Lanes4 a) =>
-        MathF.Max(MathF.Max(a.v.GetElement(0), a.v.GetElement(2)), MathF.Max(a.v.GetElement(1), a.v.GetElement(3)));
+    public static float MaxAcross(Lanes4 a)
+    {
+        Vector128<float> pairs = Vector128.MaxNative(a.v, Vector128.Shuffle(a.v, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 LoadGroups(float* source, nint stride) => new(Vector128.Load(source));
@@ -520,11 +522,4 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
         Sse.IsSupported ? Sse.UnpackHigh(a, b)
         : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
         : Vector128.Create(a.GetElement(2), b.GetElement(2), a.GetElement(3), b.GetElement(3));
-=======
-    public static float MaxAcross(Lanes4 a)
-    {
-        Vector128<float> pairs = Vector128.MaxNative(a.v, Vector128.Shuffle(a.v, Vector128.Create(2, 3, 0, 1)));
-        return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
-    }
->>>>>>> attention
 }

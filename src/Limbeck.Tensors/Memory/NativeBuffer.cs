@@ -11,7 +11,7 @@ public sealed unsafe class NativeBuffer : IDisposable
     /// <param name="length">Number of floats; at least 0.</param>
     /// <param name="clear">Whether the block starts as zeros; otherwise its contents are undefined.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative length.</exception>
-    /// <exception cref="OutOfMemoryException">The machine has not that much memory; the message says how much was asked for.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has not that much memory; the message says how much was asked for.</exception>
     public NativeBuffer(long length, bool clear = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
@@ -23,7 +23,7 @@ public sealed unsafe class NativeBuffer : IDisposable
         }
         catch (OutOfMemoryException exception)
         {
-            throw new OutOfMemoryException(
+            throw new InsufficientMemoryException(
                 $"could not allocate {bytes / (1024.0 * 1024.0):F0} MB for tensors: use a smaller batch, a shorter maximum length or a smaller model", exception);
         }
 

@@ -100,10 +100,10 @@ internal ref struct PickleReader
                 _stack.Add(TextInteger());
                 break;
             case 0x8A:
-                _stack.Add(Integer(Byte()));
+                AddInteger(Byte());
                 break;
             case 0x8B:
-                _stack.Add(Integer(BinaryPrimitives.ReadInt32LittleEndian(Take(4))));
+                AddInteger(BinaryPrimitives.ReadInt32LittleEndian(Take(4)));
                 break;
             case (byte)'G':
                 _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
@@ -434,14 +434,15 @@ internal ref struct PickleReader
         };
     }
 
-    private object Integer(int length)
+    private void AddInteger(int length)
     {
         if (length is < 0 or > MostIntegerBytes)
         {
             throw Broken($"a whole number of {length} bytes");
         }
         var number = new BigInteger(Take((ulong)length));
-        return number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number;
+        bool isLong = number >= long.MinValue && number <= long.MaxValue;
+        _stack.Add(isLong ? (object)(long)number : number);
     }
 
     private readonly void Protocol(byte version)

@@ -82,7 +82,7 @@ internal sealed class SafetensorsHeader
                 reader.Read();
                 if (!_keys.Add(name))
                 {
-                    _faults.Add($"tensor '{name}' is in the header twice; each name is allowed once");
+                    _faults.Add($"'{name}' is in the header twice; each name is allowed once");
                     reader.Skip();
                 }
                 else if (name == MetadataKey)

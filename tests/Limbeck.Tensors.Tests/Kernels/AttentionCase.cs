@@ -7,9 +7,9 @@ namespace Limbeck.Tensors.Tests.Kernels;
 /// <summary>One random batch with its buffers: rows have gaps between them, every buffer ends at its last element, and canaries stand in the gaps and around.</summary>
 internal sealed unsafe class AttentionCase : IDisposable
 {
-    // Largest |difference| / max(1, largest |reference|) over a whole array.
+    // Largest |difference| / max(1, largest |reference|) over a whole array. Worst seen on all tiers: 9.6e-7 (output) and 1.5e-6 (dk).
     private const double ForwardTolerance = 2e-6;
-    private const double GradientTolerance = 5e-6;
+    private const double GradientTolerance = 3e-6;
 
     private const int Guard = 32;
     private const float Canary = -12345.678f;
@@ -154,7 +154,7 @@ internal sealed unsafe class AttentionCase : IDisposable
         double[] keep = new double[scoreCount];
         for (int i = 0; i < scoreCount; i++)
         {
-            keep[i] = dropout == 0 ? 1 : dropoutKey == i ? 1 / (1 - (double)dropout) : 0;
+            keep[i] = dropout == 0 ? 1 : DropoutMask.Keeps(dropoutKey, (uint)i, dropout) ? 1 / (1 - (double)dropout) : 0;
         }
 
         int[] offsets = new Span<int>(Offsets, Sequences + 1).ToArray();

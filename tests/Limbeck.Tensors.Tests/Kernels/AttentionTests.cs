@@ -176,12 +176,12 @@ public sealed unsafe class AttentionTests
     [Fact]
     public void Any_number_of_threads_gives_the_same_bits()
     {
-        using AttentionCase c = new([13, 128, 5, 64, 300, 2, 13, 13, 90], heads: 12, headSize: 26, seed: 13, dropout: 0.1f, dropoutKey: 7);
+        using AttentionCase c = new([13, 128, 5, 64, 200, 2, 13, 13, 90], heads: 12, headSize: 26, seed: 13, dropout: 0.1f, dropoutKey: 7);
         c.Forward(threads: 1);
         c.Backward(throughOutput: true, throughScores: true, threads: 1);
         float[] output = c.OutputSpan.ToArray();
         float[] gradients = c.GradientsSpan.ToArray();
-        foreach (int threads in new[] { 2, 3, 5 })
+        foreach (int threads in new[] { 2, 3 })
         {
             c.Forward(threads);
             c.Backward(throughOutput: true, throughScores: true, threads);
