@@ -143,6 +143,11 @@ public sealed record CompressSettings : TrainingSettings
         Intermediate.CheckStage("intermediate.", faults);
         Prediction.CheckStage("prediction.", faults);
         Alone.CheckStage("alone.", faults);
+        if (Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
+        {
+            faults.Add("--intermediate-num-train-epochs and --prediction-num-train-epochs are both 0, which leaves nothing to do");
+        }
+
         if (!(Temperature > 0))
         {
             faults.Add($"--temperature is {Temperature}; needed more than 0");

@@ -1,5 +1,4 @@
 using Limbeck.Models;
-using Limbeck.Tensors;
 using Limbeck.Tokenization;
 using Limbeck.Training.Compression;
 using Limbeck.Training.Data;
@@ -22,7 +21,7 @@ public static class FineTuneJob
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
-        OutputFolder.Prepare(settings);
+        OutputFolder.Check(settings);
         string folder = settings.ModelNameOrPath!;
         string weights = ModelFolder.Weights(folder);
         BertConfig start = BertConfig.Read(weights);
@@ -53,6 +52,7 @@ public static class FineTuneJob
         TrainingLoop loop = new(
             settings.LoopOptions, [stage], model.Parameters, fingerprint,
             target => OutputFolder.SaveModel(target, model, tokenizer, length, settings.Dtype), context.Team, context.Progress);
+        OutputFolder.Clear(settings);
         TrainingResult result = loop.Run(context.Cancellation);
 
         (MetricSet? metrics, MetricSet? mismatched) = TrainedModel.Score(settings.OutputDir!, task, validation, length, context);
@@ -124,19 +124,6 @@ public static class FineTuneJob
         }
 
         messages.WriteLine($"the model's classifier is for other labels ({string.Join(", ", start.Labels)}): it gets a new one");
-        using BertModel encoder = BertModel.Load(weights, HeadKind.None, out _, null, config);
-        BertModel model = new(config, HeadKind.Classifier);
-        model.Initialize(new SeededRandom(settings.Seed ^ HeadStream));
-        Dictionary<string, Parameter> trainedWeights = encoder.Parameters.ToDictionary(parameter => parameter.Name);
-        foreach (Parameter parameter in model.Parameters)
-        {
-            if (trainedWeights.TryGetValue(parameter.Name, out Parameter? source))
-            {
-                source.Value.Span.CopyTo(parameter.Value.Span);
-                parameter.Changed();
-            }
-        }
-
-        return model;
+        return ModelFolder.WithNewHead(weights, config, settings.Seed ^ HeadStream);
     }
 }

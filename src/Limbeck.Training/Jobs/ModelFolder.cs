@@ -30,6 +30,28 @@ internal static class ModelFolder
         return new NamedWeights(source).Contains("classifier.weight");
     }
 
+    /// <summary>Opens a model whose own classifier is for other labels: encoder and pooler are the checkpoint's, the classifier is new.</summary>
+    /// <param name="weights">The folder of the weights.</param>
+    /// <param name="config">With the new labels.</param>
+    /// <param name="seed">Of the new classifier.</param>
+    public static BertModel WithNewHead(string weights, BertConfig config, ulong seed)
+    {
+        using BertModel encoder = BertModel.Load(weights, HeadKind.None, out _, null, config);
+        BertModel model = new(config, HeadKind.Classifier);
+        model.Initialize(new SeededRandom(seed));
+        Dictionary<string, Parameter> trained = encoder.Parameters.ToDictionary(parameter => parameter.Name);
+        foreach (Parameter parameter in model.Parameters)
+        {
+            if (trained.TryGetValue(parameter.Name, out Parameter? source))
+            {
+                source.Value.Span.CopyTo(parameter.Value.Span);
+                parameter.Changed();
+            }
+        }
+
+        return model;
+    }
+
     /// <summary>The longest input a model takes: what its tokenizer's files say, or else its positions.</summary>
     /// <param name="config">The model's configuration.</param>
     /// <param name="tokenizer">Its tokenizer.</param>

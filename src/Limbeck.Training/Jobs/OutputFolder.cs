@@ -11,10 +11,10 @@ internal static class OutputFolder
 {
     private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "checkpoint*", "events.out.tfevents*", "best"];
 
-    /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew; the old run's own files are then removed.</summary>
+    /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew.</summary>
     /// <param name="settings">The job's settings.</param>
     /// <exception cref="UsageException">The folder is not empty.</exception>
-    public static void Prepare(TrainingSettings settings)
+    public static void Check(TrainingSettings settings)
     {
         string folder = settings.OutputDir!;
         if (File.Exists(folder))
@@ -22,14 +22,21 @@ internal static class OutputFolder
             throw new UsageException($"--output-dir {folder} is a file; needed a folder");
         }
 
-        if (settings.Resume || settings.ResumeFromCheckpoint is not null || !Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
-        {
-            return;
-        }
-
-        if (!settings.OverwriteOutputDir)
+        bool free = settings.Resume || settings.ResumeFromCheckpoint is not null || settings.OverwriteOutputDir;
+        if (!free && Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
         {
             throw new UsageException($"--output-dir {folder} is not empty: add --resume to go on with the run in it, --overwrite-output-dir to start anew, or name another folder");
+        }
+    }
+
+    /// <summary>Removes an old run's own files, so that no later resume mistakes them for the new one's.</summary>
+    /// <param name="settings">The job's settings.</param>
+    public static void Clear(TrainingSettings settings)
+    {
+        string folder = settings.OutputDir!;
+        if (!settings.OverwriteOutputDir || !Directory.Exists(folder))
+        {
+            return;
         }
 
         foreach (string pattern in RunFiles)

@@ -90,7 +90,8 @@ public record StageSettings
             }
         }
 
-        Need(NumTrainEpochs is null or > 0, "num_train_epochs", NumTrainEpochs, "1 or more");
+        bool skippable = prefix is "intermediate." or "prediction.";
+        Need(NumTrainEpochs is null or > 0 || (NumTrainEpochs == 0 && skippable), "num_train_epochs", NumTrainEpochs, skippable ? "1 or more, or 0 to leave the stage out" : "1 or more");
         Need(MaxSteps >= 0, "max_steps", MaxSteps, "0 or more");
         Need(LearningRate > 0, "learning_rate", LearningRate, "more than 0");
         Need(PerDeviceTrainBatchSize > 0, "per_device_train_batch_size", PerDeviceTrainBatchSize, "1 or more");
