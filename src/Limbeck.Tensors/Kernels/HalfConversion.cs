@@ -71,9 +71,9 @@ public static unsafe class HalfConversion
         Vector256<uint> sign = bits & Vector256.Create(0x80000000u);
         Vector256<uint> rest = bits ^ sign;
 
-        // Normal results: add half a unit, less one bit if the number is even, move the exponent's bias from 127 to 15. Overflow carries into infinity.
+        // Normal results: add half a unit (0xFFF, or one more if the number is odd), move the exponent's bias from 127 to 15 (less 112 << 23). Overflow carries into infinity.
         Vector256<uint> odd = Vector256.ShiftRightLogical(rest, 13) & Vector256<uint>.One;
-        Vector256<uint> normal = Vector256.ShiftRightLogical(rest + Vector256.Create(0xFFFu - (112u << 23)) + odd, 13);
+        Vector256<uint> normal = Vector256.ShiftRightLogical(rest + Vector256.Create(0xC8000FFFu) + odd, 13);
 
         // Below 2^-14: the unit of 1/2 is half precision's smallest number, so the addition rounds.
         Vector256<uint> small = (rest.AsSingle() + Vector256.Create(0.5f)).AsUInt32() - Vector256.Create(0x3F000000u);

@@ -55,7 +55,7 @@ public sealed unsafe class TrainingLoop
         }
 
         this.fingerprint = hash.ToKey();
-        store = new CheckpointStore(options.OutputDirectory);
+        store = new CheckpointStore(options.OutputDirectory, options.SaveTotalLimit, progress.Message);
     }
 
     /// <summary>Runs, or goes on with, the whole run.</summary>
@@ -186,7 +186,7 @@ public sealed unsafe class TrainingLoop
             if (!double.IsFinite(losses[k]))
             {
                 string rows = string.Join(", ", batch.Rows.Take(8)) + (batch.Rows.Length > 8 ? ", ..." : string.Empty);
-                string good = store.LatestPath is string path ? $"the last good checkpoint is {path}" : "no checkpoint had been written yet";
+                string good = store.Steps() is [.., long last] ? $"the last good checkpoint is {store.PathOf(last)}" : "no checkpoint had been written yet";
                 throw new TrainingException(
                     $"{stage.Name}: {stage.Objective.LossNames[k]} is {losses[k]} at step {at.GlobalStep + 1} (epoch {at.Epoch + 1}, batch {batchNumber + 1}, rows {rows}); {good}. Lower the learning rate, or lengthen the warm-up, and start again.");
             }
@@ -271,12 +271,11 @@ public sealed unsafe class TrainingLoop
                 json.WriteEndObject();
             });
         });
-        store.Prune(options.SaveTotalLimit);
     }
 
     private Optimizer? Restore()
     {
-        using CheckpointReader? reader = options.ResumeFromCheckpoint is string path ? store.Open(path) : store.OpenLatest(progress.Message);
+        using CheckpointReader? reader = options.ResumeFromCheckpoint is string path ? CheckpointStore.Open(path) : store.OpenLatest();
         if (reader is null)
         {
             progress.Message($"{options.OutputDirectory} has no checkpoint yet: the run starts from the beginning");
@@ -293,12 +292,12 @@ public sealed unsafe class TrainingLoop
 
         foreach (Parameter parameter in state)
         {
-            reader.ReadFloats(parameter.Name, parameter.Value.Span);
+            reader.ReadFloats(parameter.Name, parameter.Value.Pointer, parameter.Value.Length);
             parameter.Changed();
         }
 
         at = Position.Read(root);
-        progress.Message($"resuming at step {at.GlobalStep} from {reader.Path}");
+        progress.Message($"resuming at step {at.GlobalStep} from {reader.DirectoryPath}");
         if (at.Stage >= stages.Count)
         {
             return null;
@@ -310,8 +309,8 @@ public sealed unsafe class TrainingLoop
         {
             optimizer.Restore(entry.Name, entry.Value.GetInt64(), (first, second) =>
             {
-                reader.ReadFloats("first." + entry.Name, first.Span);
-                reader.ReadFloats("second." + entry.Name, second.Span);
+                reader.ReadFloats("first." + entry.Name, first.Pointer, first.Length);
+                reader.ReadFloats("second." + entry.Name, second.Pointer, second.Length);
             });
         }
 
