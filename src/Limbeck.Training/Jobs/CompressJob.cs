@@ -49,7 +49,8 @@ public static class CompressJob
         Describe(settings, teacher, student, map, teacherScore, context.Messages);
 
         using TinyBert method = Method(settings, teacher, student, map);
-        string fingerprint = TrainedModel.Fingerprint(settings).Add("teacher", ModelFolder.Hash(teacher)).Add("student", ModelFolder.Hash(student))
+        string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();
+        string fingerprint = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student))
             .Add("tokenizer", tokenizer.Fingerprint).ToKey();
         List<IDisposable> teachers = [];
         try
@@ -57,7 +58,7 @@ public static class CompressJob
             Func<CancellationToken, MetricSet>? evaluate = TrainedModel.Evaluation(student, validation, outputs, context.Team);
             Stage[] stages = settings.NoTeacher
                 ? [Alone(settings, student, rows, own, task, evaluate)]
-                : Distillation(settings, method, teacher, teacherRows, rows, task, evaluate, teachers, context);
+                : Distillation(settings, method, teacher, identity, teacherRows, rows, task, evaluate, teachers, context);
             foreach (Stage stage in stages)
             {
                 context.Messages.WriteLine(TrainedModel.Describe(stage));
@@ -165,14 +166,15 @@ public static class CompressJob
     }
 
     private static Stage[] Distillation(
-        CompressSettings settings, TinyBert method, BertModel teacher, EncodedDataset teacherRows, EncodedDataset rows, TaskData task,
+        CompressSettings settings, TinyBert method, BertModel teacher, string identity, EncodedDataset teacherRows, EncodedDataset rows, TaskData task,
         Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, JobContext context)
     {
+        CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
         ITeacher Answers(TeacherNeeds needs)
         {
             ITeacher answers = settings.TeacherDropout
                 ? new LiveTeacher(teacher, teacherRows, needs, dropout: true, settings.Seed, context.Team)
-                : new LiveTeacher(teacher, teacherRows, needs, team: context.Team);
+                : CachedTeacher.Open(teacher, identity, teacherRows, needs, cache, context.Progress, context.Team, context.Cancellation);
             teachers.Add(answers);
             return answers;
         }
