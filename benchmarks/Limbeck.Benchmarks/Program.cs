@@ -10,12 +10,18 @@ internal static class Program
         {
             case "gemm":
                 return GemmBenchmark.Run(rest);
+            case "attention":
+                return AttentionBenchmark.Run(rest);
             case "peak":
                 return PeakBenchmark.Run(rest);
+            case "encoder" or "train":
+                return ModelBenchmark.Run(args);
             default:
                 Console.Error.WriteLine($"""
                     Unknown benchmark '{verb}'. Known:
                       gemm [--threads N] [--filter TEXT] [--seconds S]   float32 matrix products against the peak of the same run
+                      attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
+                      encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N]   whole models
                       peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth
                     """);
                 return 2;

@@ -258,7 +258,6 @@ public sealed unsafe class TrainingLoop
 
             writer.WriteJson("state", json =>
             {
-                json.WriteStartObject();
                 json.WriteString("fingerprint", fingerprint);
                 at.Write(json);
                 json.WriteStartObject("optimizer_updates");
@@ -267,7 +266,6 @@ public sealed unsafe class TrainingLoop
                     json.WriteNumber(name, updates);
                 }
 
-                json.WriteEndObject();
                 json.WriteEndObject();
             });
         });

@@ -132,6 +132,7 @@ public sealed class TinyBertGoldenTests
             LearningRateSchedule schedule = LearningRateSchedule.Parse(
                 settings.GetProperty("schedule").GetString()!, settings.TryGetProperty("warmup", out JsonElement warmup) ? warmup.GetDouble() : -1);
             using Optimizer optimizer = new(rule, setting.Method.Parameters);
+            Dictionary<string, float[]> before = setting.Method.Parameters.ToDictionary(p => p.Name, p => p.Value.ToArray());
             for (int i = 0; i < steps; i++)
             {
                 int number = ((stage - 1) * steps) + i;
@@ -157,8 +158,7 @@ public sealed class TinyBertGoldenTests
             {
                 foreach (Parameter parameter in setting.Method.Parameters.Where(p => p.Name.StartsWith(untouched, StringComparison.Ordinal)))
                 {
-                    string before = stage == 1 ? $"student.{parameter.Name}" : $"after.stage1.{parameter.Name}";
-                    Assert.True(golden.Floats(before).AsSpan().SequenceEqual(parameter.Value.Span), $"{parameter.Name} has no gradient in stage {stage} and must not change");
+                    Assert.True(before[parameter.Name].AsSpan().SequenceEqual(parameter.Value.Span), $"{parameter.Name} has no gradient in stage {stage} and must not change");
                 }
             }
         }

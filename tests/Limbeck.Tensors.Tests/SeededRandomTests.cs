@@ -1,8 +1,6 @@
-using Limbeck.Tensors;
-using Limbeck.Training.Data;
 using Xunit.Abstractions;
 
-namespace Limbeck.Training.Tests.Data;
+namespace Limbeck.Tensors.Tests;
 
 /// <summary>The generator: its published sequence, its distributions, its state.</summary>
 public class SeededRandomTests(ITestOutputHelper output)
