@@ -207,6 +207,10 @@ public sealed record MetricSet
         json.WriteEndObject();
     }
 
+    /// <summary>Names and values, such as accuracy 0.8431, f1 0.8912.</summary>
+    public override string ToString() =>
+        string.Join(", ", Values.Select(value => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{value.Key} {value.Value:0.0000}")));
+
     /// <summary>The same names and values.</summary>
     /// <param name="other">Another, or null.</param>
     public bool Equals(MetricSet? other) => other is not null && Values.SequenceEqual(other.Values);

@@ -1,0 +1,63 @@
+using System.Globalization;
+using Limbeck.Training.Jobs;
+using Limbeck.Training.Metrics;
+using Spectre.Console;
+
+namespace Limbeck.Cli.Verbs;
+
+/// <summary>Prints what came of a job that trains.</summary>
+internal static class TrainingOutput
+{
+    /// <summary>Prints a report as one JSON object, or as a table.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="json">Whether machines read it.</param>
+    /// <param name="context">Where to.</param>
+    public static void Print(TrainingReport report, bool json, ToolContext context)
+    {
+        if (json)
+        {
+            context.Out.WriteLine(report.ToJson(indented: false));
+            return;
+        }
+
+        if (report.Metrics is not null)
+        {
+            Table table = ToolContext.NewTable(report.EvalData ?? "score", ":teacher", ":this model", ":majority");
+            if (report.Teacher is null)
+            {
+                table = ToolContext.NewTable(report.EvalData ?? "score", ":this model", ":majority");
+            }
+
+            Add(table, report.Metrics, report.Teacher, report.Majority, string.Empty);
+            if (report.Mismatched is not null)
+            {
+                Add(table, report.Mismatched, null, null, " (mismatched)");
+            }
+
+            context.Write(table);
+        }
+
+        context.Out.WriteLine(report.TeacherSize is null ? $"{report.Size}" : $"{report.Size}; teacher {report.TeacherSize.Total / 1e6:0.00} M");
+        context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{report.Steps:N0} steps in {report.Seconds:0.0} s; the model is in {report.OutputDir}"));
+    }
+
+    private static void Add(Table table, MetricSet metrics, MetricSet? teacher, MetricSet? majority, string suffix)
+    {
+        foreach ((string name, double value) in metrics.Values)
+        {
+            List<string> cells = [name + suffix];
+            if (table.Columns.Count == 4)
+            {
+                cells.Add(teacher is null ? string.Empty : Percent(teacher[name]));
+            }
+
+            cells.Add(Percent(value));
+            cells.Add(majority is null ? string.Empty : Percent(majority[name]));
+            table.AddRow([.. cells]);
+        }
+    }
+
+    /// <summary>A share in percent with two decimals.</summary>
+    /// <param name="value">0 to 1.</param>
+    public static string Percent(double value) => (100 * value).ToString("0.00", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,259 @@
+using System.Globalization;
+using Limbeck.Models;
+using Limbeck.Tensors;
+using Limbeck.Tokenization;
+using Limbeck.Training.Compression;
+using Limbeck.Training.Data;
+using Limbeck.Training.Evaluation;
+using Limbeck.Training.Loop;
+using Limbeck.Training.Metrics;
+
+namespace Limbeck.Training.Jobs;
+
+/// <summary>Compresses a fine-tuned model into a student, or trains the same student without it: <c>limbeck compress</c>.</summary>
+public static class CompressJob
+{
+    private const ulong ProjectionStream = 1;
+
+    /// <summary>Runs the job and leaves a complete Hugging Face directory.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <exception cref="UsageException">The settings do not fit the models or the folder; nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">The run was interrupted; a checkpoint has been written.</exception>
+    public static TrainingReport Run(CompressSettings settings, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(context);
+        OutputFolder.Check(settings);
+        string folder = settings.TeacherModel!;
+        string weights = ModelFolder.Weights(folder);
+        BertTokenizer teacherTokenizer = BertTokenizer.FromDirectory(weights);
+        using BertModel teacher = BertModel.Load(weights, HeadKind.Classifier, out _);
+        TaskData task = TaskData.Read(settings, teacher.Config, context.Messages);
+        int[] outputs = settings.Task is null && !teacher.Config.IsRegression
+            ? [.. Enumerable.Range(0, teacher.Config.Labels.Count)]
+            : TaskLabels.Match(teacher.Config, task.Task, folder);
+        int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? Math.Min(task.PaperLength, teacher.Config.MaxPositions), teacher.Config, folder);
+
+        Dataset labelled = TaskLabels.InOrderOf(task.Train, outputs, teacher.Config.Labels);
+        Dataset all = WithUnlabelled(labelled, settings, context.Messages);
+        EncodedDataset teacherRows = TrainedModel.Encode(all, teacherTokenizer, length, context);
+        (BertModel made, BertTokenizer tokenizer, LayerMap map) = Student.Make(settings, teacher, teacherTokenizer, teacherRows, context.Messages);
+        using BertModel student = made;
+        ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
+        EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : TrainedModel.Encode(all, tokenizer, length, context);
+        EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
+        EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
+        MetricSet? teacherScore = task.Validation is null ? null : Evaluator.Score(
+            teacher, EncodedDataset.Encode(task.Validation, teacherTokenizer, length, context.Team.Threads), outputs, context.Team, context.Cancellation);
+        Describe(settings, teacher, student, map, teacherScore, context.Messages);
+
+        using TinyBert method = Method(settings, teacher, student, map);
+        string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();
+        string fingerprint = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student))
+            .Add("tokenizer", tokenizer.Fingerprint).ToKey();
+        List<IDisposable> teachers = [];
+        try
+        {
+            Func<CancellationToken, MetricSet>? evaluate = TrainedModel.Evaluation(student, validation, outputs, context.Team);
+            Stage[] stages = settings.NoTeacher
+                ? [Alone(settings, student, rows, own, task, evaluate)]
+                : Distillation(settings, method, teacher, identity, teacherRows, rows, task, evaluate, teachers, context);
+            foreach (Stage stage in stages)
+            {
+                context.Messages.WriteLine(TrainedModel.Describe(stage));
+            }
+
+            IReadOnlyList<Parameter> state = settings.NoTeacher ? student.Parameters : method.Parameters;
+            TrainingLoop loop = new(
+                settings.LoopOptions, stages, state, fingerprint,
+                target => OutputFolder.SaveModel(target, student, tokenizer, length, settings.Dtype), context.Team, context.Progress);
+            OutputFolder.Clear(settings);
+            TrainingResult result = loop.Run(context.Cancellation);
+            return Finish(settings, task, teacher, teacherScore, student, validation, rows.Count, length, result, context);
+        }
+        finally
+        {
+            teachers.ForEach(live => live.Dispose());
+        }
+    }
+
+    private static TrainingReport Finish(
+        CompressSettings settings, TaskData task, BertModel teacher, MetricSet? teacherScore, BertModel student, EncodedDataset? validation, int rows, int length,
+        TrainingResult result, JobContext context)
+    {
+        (MetricSet? metrics, MetricSet? mismatched) = TrainedModel.Score(settings.OutputDir!, task, validation, length, context);
+        MetricSet? majority = task.Validation is null ? null : MetricSet.MajorityBaseline(task.Train, task.Validation);
+        TrainedModel.WarnBelowMajority(metrics, majority, context.Messages);
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.TeacherModel!));
+        BertConfig shape = student.Config;
+        new ModelCard
+        {
+            Title = settings.NoTeacher ? $"{settings.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}",
+            BaseModel = settings.TeacherModel!,
+            Story = settings.NoTeacher
+                ? $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, trained with Limbeck on the labels alone: {result.Steps} steps, seed {settings.Seed}."
+                : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's task distillation (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.",
+            Task = task.Task.IsGlue ? task.Task.Name : null,
+            Data = task.Validation?.Name ?? string.Empty,
+            Metrics = metrics,
+            Rows = validation?.Count ?? 0,
+            Labels = shape.Labels,
+        }.Write(settings.OutputDir!);
+        TrainingReport report = new()
+        {
+            Method = settings.NoTeacher ? "none" : settings.Method,
+            OutputDir = settings.OutputDir!,
+            Task = task.Task.Name,
+            TrainRows = rows,
+            EvalData = task.Validation?.Name,
+            EvalRows = validation?.Count ?? 0,
+            Metrics = metrics,
+            Mismatched = mismatched,
+            Teacher = teacherScore,
+            Majority = majority,
+            Size = ModelSize.Of(student),
+            TeacherSize = ModelSize.Of(teacher),
+            Steps = result.Steps,
+            Tokens = result.Tokens,
+            Seconds = result.Seconds,
+            PeakActivationBytes = result.PeakActivationBytes,
+            MaxSeqLength = length,
+            Settings = settings,
+        };
+        report.Write();
+        return report;
+    }
+
+    private static Dataset WithUnlabelled(Dataset labelled, CompressSettings settings, TextWriter messages)
+    {
+        if (settings.Unlabelled is null)
+        {
+            return labelled;
+        }
+
+        if (settings.GoldRegression && labelled.Task.Kind == TaskKind.Regression)
+        {
+            throw new UsageException("--gold-regression learns gold scores, which the rows of --unlabelled do not have; leave one of them out");
+        }
+
+        Dataset more = TextLines.Read(settings.Unlabelled, labelled.Task, settings.Table with { LabelColumn = null });
+        messages.WriteLine($"      {more.Name}, {more.Examples.Count:N0} rows without labels to learn the teacher's answers on");
+        return new Dataset($"{labelled.Name} and {more.Name}", labelled.Task, [.. labelled.Examples, .. more.Examples]);
+    }
+
+    private static TinyBert Method(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map)
+    {
+        try
+        {
+            TinyBertOptions options = new()
+            {
+                LayerMap = map,
+                Temperature = (float)settings.Temperature,
+                ProjectionPerLayer = settings.Projection == "per_layer",
+                AttentionLoss = settings.AttentionLoss == "scores" && !settings.NoTeacher && settings.Intermediate.NumTrainEpochs != 0,
+                HiddenLoss = settings.HiddenLoss,
+                EmbeddingLoss = settings.EmbeddingLoss,
+                MeanOverClasses = settings.MeanOverClasses,
+                GoldRegression = settings.GoldRegression,
+            };
+            return new TinyBert(teacher.Config, student, options, new SeededRandom(settings.Seed, ProjectionStream));
+        }
+        catch (ArgumentException e)
+        {
+            throw new UsageException(e.Message, e);
+        }
+    }
+
+    private static Stage[] Distillation(
+        CompressSettings settings, TinyBert method, BertModel teacher, string identity, EncodedDataset teacherRows, EncodedDataset rows, TaskData task,
+        Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, JobContext context)
+    {
+        CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
+        ITeacher Answers(TeacherNeeds needs)
+        {
+            ITeacher answers = settings.TeacherDropout
+                ? new LiveTeacher(teacher, teacherRows, needs, dropout: true, settings.Seed, context.Team)
+                : CachedTeacher.Open(teacher, identity, teacherRows, needs, cache, context.Progress, context.Team, context.Cancellation);
+            teachers.Add(answers);
+            return answers;
+        }
+
+        List<Stage> stages = [];
+        int epochs = Epochs(settings.Intermediate, task);
+        if (epochs > 0)
+        {
+            CheckSameTokens(teacherRows, rows, settings);
+            IObjective objective = method.Intermediate(Answers(new TeacherNeeds(false, method.TeacherHidden, method.TeacherScores)));
+            stages.Add(StageOf("intermediate", settings.Intermediate, epochs, rows, objective, method.Parameters, settings, null));
+        }
+
+        epochs = Epochs(settings.Prediction, task);
+        if (epochs > 0)
+        {
+            IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], [])), rows);
+            stages.Add(StageOf("prediction", settings.Prediction, epochs, rows, objective, method.Parameters, settings, evaluate));
+        }
+
+        return [.. stages];
+    }
+
+    /// <summary>One stage on the labels, with as many updates as the two stages of the distillation would make.</summary>
+    private static Stage Alone(
+        CompressSettings settings, BertModel student, EncodedDataset rows, EncodedDataset own, TaskData task, Func<CancellationToken, MetricSet>? evaluate)
+    {
+        IObjective objective = new TaskObjective(student, own);
+        StageSettings how = settings.Alone;
+        if (how.NumTrainEpochs is int epochs)
+        {
+            return StageOf("alone", how, epochs, own, objective, student.Parameters, settings, evaluate);
+        }
+
+        long steps = new[] { settings.Intermediate, settings.Prediction }
+            .Sum(stage => Epochs(stage, task) is int passes and > 0 ? StageOf("count", stage, passes, rows, objective, [], settings, null).TotalSteps : 0);
+        Stage one = StageOf("alone", how, 1, own, objective, student.Parameters, settings, evaluate);
+        return one with { Epochs = (int)((steps + one.StepsOf(0) - 1) / one.StepsOf(0)), MaxSteps = how.MaxSteps > 0 ? Math.Min(how.MaxSteps, steps) : steps };
+    }
+
+    private static int Epochs(StageSettings stage, TaskData task) => stage.NumTrainEpochs ?? CompressSettings.PaperEpochs(task.Task.IsGlue ? task.Task.Name : null);
+
+    private static Stage StageOf(
+        string name, StageSettings how, int epochs, EncodedDataset rows, IObjective objective, IReadOnlyList<Parameter> parameters, CompressSettings settings,
+        Func<CancellationToken, MetricSet>? evaluate) => new()
+        {
+            Name = name,
+            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast),
+            Objective = objective,
+            Parameters = parameters,
+            Optimizer = how.Rule,
+            Schedule = how.Schedule,
+            Epochs = epochs,
+            Accumulation = how.GradientAccumulationSteps,
+            MaxSteps = how.MaxSteps > 0 ? how.MaxSteps : null,
+            Evaluate = evaluate,
+        };
+
+    private static void CheckSameTokens(EncodedDataset teacher, EncodedDataset student, CompressSettings settings)
+    {
+        for (int row = 0; row < teacher.Count; row++)
+        {
+            if (teacher.Lengths[row] != student.Lengths[row])
+            {
+                throw new UsageException(
+                    $"the tokenizer of {settings.StudentModel} cuts '{student.Source.Examples[row].Text}' into {student.Lengths[row]} tokens, the teacher's into {teacher.Lengths[row]}: hidden states cannot be compared token by token. Use a student with the teacher's vocabulary, or leave the intermediate stage out (--intermediate-num-train-epochs 0).");
+            }
+        }
+    }
+
+    private static void Describe(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, MetricSet? score, TextWriter messages)
+    {
+        ModelSize big = ModelSize.Of(teacher);
+        ModelSize small = ModelSize.Of(student);
+        string Shape(BertConfig config) => $"{config.LayerCount}/{config.HiddenSize}/{config.HeadCount}/{config.IntermediateSize}";
+        messages.WriteLine($"teacher: {settings.TeacherModel}, {Shape(teacher.Config)}, {big}{(score is null ? string.Empty : $"; {score}")}");
+        messages.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"student: {settings.StudentModel}, {Shape(student.Config)}, {small}; {(double)big.Total / small.Total:0.0} times smaller, {(double)big.FlopsPerToken / small.FlopsPerToken:0.0} times fewer operations in the encoder"));
+        messages.WriteLine(settings.NoTeacher ? "no teacher: the student learns from the labels alone" : $"layer map (student:teacher): {map}");
+    }
+}

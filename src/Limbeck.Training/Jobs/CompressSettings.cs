@@ -1,0 +1,188 @@
+using Limbeck.Training.Compression;
+
+namespace Limbeck.Training.Jobs;
+
+/// <summary>The settings of <c>limbeck compress</c>: TinyBERT's task distillation, or the same student without a teacher.</summary>
+/// <remarks>
+/// The defaults are the paper's (arXiv:1909.10351v5, section 4.2): intermediate stage 20 epochs, 10 for MNLI, QQP and QNLI, 50 for CoLA, constant rate 5e-5;
+/// prediction stage 3 epochs, 3e-5, linear with 10 % warm-up; batch 32; length 64 for single texts, 128 for pairs; the authors' BertAdam.
+/// </remarks>
+public sealed record CompressSettings : TrainingSettings
+{
+    /// <summary>The methods' names; those that are built are in <see cref="BuiltMethods"/>.</summary>
+    public static IReadOnlyList<string> Methods { get; } =
+        ["tinybert", "theseus", "refbert", "sentence-approximation", "etd", "truncation", "kd", "pkd", "distilbert", "minilm", "static"];
+
+    /// <summary>The methods that can be run.</summary>
+    public static IReadOnlyList<string> BuiltMethods { get; } = ["tinybert"];
+
+    /// <summary>The method.</summary>
+    [Setting("The method of compression.")]
+    public string Method { get; init; } = "tinybert";
+
+    /// <summary>The teacher.</summary>
+    [Setting("The fine-tuned model to learn from: a Hugging Face directory with a classifier.", Alias = "teacher")]
+    public string? TeacherModel { get; init; }
+
+    /// <summary>The student.</summary>
+    [Setting("The student: a known name (tinybert4, tinybert6, tinybert3-312, half-384, tinybert2-192), layers/hidden/heads/intermediate, or a model's directory.", Alias = "student")]
+    public string? StudentModel { get; init; }
+
+    /// <summary>The student's first weights.</summary>
+    [Setting("The student's first weights: random, teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
+    public string? StudentInit { get; init; }
+
+    /// <summary>Keep the size of attention scores when heads are sliced.</summary>
+    [Setting("With --student-init teacher: multiply the query by the root of the ratio of head sizes, which keeps the scores' magnitude.")]
+    public bool ScaleQuery { get; init; } = true;
+
+    /// <summary>Train without the teacher.</summary>
+    [Setting("Train the same student, from the same first weights and with as many updates, on the labels alone: what distillation has to beat.")]
+    public bool NoTeacher { get; init; }
+
+    /// <summary>Which teacher layer each student layer learns from.</summary>
+    [Setting("Which teacher layer each student layer learns from, student:teacher, such as 0:0,1:2,2:4,3:6; by default uniform.")]
+    public string? LayerMap { get; init; }
+
+    /// <summary>Drop unused wordpieces.</summary>
+    [Setting("Keep only the wordpieces that the training and unlabelled texts use, and all single characters.")]
+    public bool TrimVocabulary { get; init; }
+
+    /// <summary>More texts, without labels.</summary>
+    [Setting("A file of texts without labels that the student learns from too: one a line, or a table.")]
+    public string? Unlabelled { get; init; }
+
+    /// <summary>The temperature of Eq. 10.</summary>
+    [Setting("Temperature of the prediction stage.")]
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Whether attention scores are learned.</summary>
+    [Setting("Whether the intermediate stage learns attention scores; none where teacher and student have other numbers of heads.", Choices = "scores|none")]
+    public string AttentionLoss { get; init; } = "scores";
+
+    /// <summary>Whether hidden states are learned.</summary>
+    [Setting("Whether the intermediate stage learns hidden states; false leaves the embedding block out too.")]
+    public bool HiddenLoss { get; init; } = true;
+
+    /// <summary>Whether the embedding block's output is learned.</summary>
+    [Setting("Whether the intermediate stage learns the embedding block's output.")]
+    public bool EmbeddingLoss { get; init; } = true;
+
+    /// <summary>How many projections.</summary>
+    [Setting("The projection from the student's width to the teacher's: one for all layers, or one a layer.", Choices = "shared|per_layer")]
+    public string Projection { get; init; } = "shared";
+
+    /// <summary>Parity with the authors' code.</summary>
+    [Setting("Parity with the authors' code: divide the soft cross entropy by the number of classes too.")]
+    public bool MeanOverClasses { get; init; }
+
+    /// <summary>Parity with the authors' code.</summary>
+    [Setting("Parity with the authors' code: a regression's prediction stage learns the gold scores instead of the teacher's.")]
+    public bool GoldRegression { get; init; }
+
+    /// <summary>Parity with the authors' code.</summary>
+    [Setting("Parity with the authors' code: leave an epoch's last incomplete batch out.", Alias = "dataloader_drop_last")]
+    public bool DropLast { get; init; }
+
+    /// <summary>Parity with the authors' code.</summary>
+    [Setting("Parity with the authors' code: run the teacher with dropout; it then cannot be cached.")]
+    public bool TeacherDropout { get; init; }
+
+    /// <summary>Where teachers' outputs are kept.</summary>
+    [Setting("Where the teacher's outputs are kept; by default $XDG_CACHE_HOME/limbeck or the platform's.")]
+    public string? CacheDir { get; init; }
+
+    /// <summary>Above this the teacher runs live.</summary>
+    [Setting("Gigabytes above which the teacher's outputs are not kept and it runs live.")]
+    public double CacheLimit { get; init; } = 20;
+
+    /// <summary>Whether teachers' outputs are kept.</summary>
+    [Setting("Keep the teacher's outputs on disk and read them in later epochs and runs.")]
+    public bool TeacherCache { get; init; } = true;
+
+    /// <summary>The stage that learns embeddings, hidden states and attention.</summary>
+    [Setting("")]
+    public StageSettings Intermediate { get; init; } = new()
+    {
+        LearningRate = 5e-5, LrSchedulerType = "constant", WarmupRatio = 0, Optimizer = "bertadam", DecayAll = false, AdamEpsilon = 1e-6,
+    };
+
+    /// <summary>The stage that learns the teacher's answers.</summary>
+    [Setting("")]
+    public StageSettings Prediction { get; init; } = new()
+    {
+        NumTrainEpochs = 3, LearningRate = 3e-5, LrSchedulerType = "warmup_linear", WarmupRatio = 0.1, Optimizer = "bertadam", DecayAll = false, AdamEpsilon = 1e-6,
+    };
+
+    /// <summary>How the student trains with <see cref="NoTeacher"/>; its number of updates is that of the two stages.</summary>
+    [Setting("")]
+    public StageSettings Alone { get; init; } = new() { LearningRate = 1e-4 };
+
+    /// <summary>Epochs of the intermediate stage that the paper gives for a task.</summary>
+    /// <param name="task">GLUE's name of it, or null.</param>
+    public static int PaperEpochs(string? task) => task switch
+    {
+        "CoLA" => 50,
+        "MNLI" or "QQP" or "QNLI" => 10,
+        _ => 20,
+    };
+
+    /// <inheritdoc/>
+    public override void Check(List<string> faults, bool complete)
+    {
+        base.Check(faults, complete);
+        if (!Methods.Contains(Method))
+        {
+            faults.Add($"--method is '{Method}'.{SettingsSchema.Suggest(Method, Methods)} The methods are {string.Join(", ", Methods)}");
+        }
+        else if (!BuiltMethods.Contains(Method))
+        {
+            faults.Add($"--method {Method} is not built yet in this version; built: {string.Join(", ", BuiltMethods)}");
+        }
+
+        Intermediate.CheckStage("intermediate.", faults);
+        Prediction.CheckStage("prediction.", faults);
+        Alone.CheckStage("alone.", faults);
+        if (Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
+        {
+            faults.Add("--intermediate-num-train-epochs and --prediction-num-train-epochs are both 0, which leaves nothing to do");
+        }
+
+        if (!(Temperature > 0))
+        {
+            faults.Add($"--temperature is {Temperature}; needed more than 0");
+        }
+
+        if (!(CacheLimit >= 0))
+        {
+            faults.Add($"--cache-limit is {CacheLimit}; needed 0 or more gigabytes");
+        }
+
+        if (AttentionLoss == "none" && !HiddenLoss)
+        {
+            faults.Add("--attention-loss none with --hidden-loss false leaves the intermediate stage nothing to learn");
+        }
+
+        if (StudentModel is not null && !Directory.Exists(StudentModel))
+        {
+            try
+            {
+                StudentShape.Parse(StudentModel);
+            }
+            catch (ArgumentException e)
+            {
+                faults.Add($"--student-model: {e.Message}");
+            }
+        }
+
+        if (complete && TeacherModel is null)
+        {
+            faults.Add("--teacher-model is missing: which model shall be learned from?");
+        }
+
+        if (complete && StudentModel is null)
+        {
+            faults.Add($"--student-model is missing: one of {string.Join(", ", StudentShape.Presets.Keys)}, layers/hidden/heads/intermediate such as 3/312/12/1200, or a model's directory");
+        }
+    }
+}
