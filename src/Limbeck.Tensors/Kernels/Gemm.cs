@@ -4,29 +4,27 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>The float32 matrix product, all cores.</summary>
 /// <remarks>
-/// The sum over k is cut into blocks of one length, given by k alone, so that a panel of B stays in the first-level cache; an element of
-/// C adds up its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on
-/// one CPU tier. B is packed into panels, A is read where it lies unless it is stored transposed. What is packed goes through a
-/// workspace of bounded size, a range of k at a time: while one range is multiplied the next is packed.
+/// The sum over k is cut into blocks of one length, given by k alone, so that panels stay in the near caches; an element of C adds up
+/// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
+/// tier. B stored [n, k] is packed into panels beforehand, by all threads. Otherwise a task packs what it needs while it multiplies: its
+/// first tile of a panel copies B, its first tile of a strip copies A where that is stored transposed. A row-major A is read where it lies.
 /// NaN and infinities travel as IEEE 754 says.
 /// </remarks>
 public static unsafe class Gemm
 {
-    // Longest block of k: a panel of 3 vectors of this length fits the first-level cache beside a strip of A.
-    private static readonly int BlockK = Cpu.Tier == CpuTier.Avx512 ? 192 : 256;
+    // Longest block of k.
+    private static readonly int BlockK = Tune("BK", Cpu.Tier == CpuTier.Avx512 ? 320 : 256);
+    private static int Tune(string n, int d) => int.TryParse(Environment.GetEnvironmentVariable(n), out int v) ? v : d;
 
-    // Floats of packed operands held at a time (twice, when there is more than one range of k).
-    private const long WorkspaceFloats = 2 << 20;
+    // Floats of packed B held at a time where it is packed beforehand.
+    private const long PackedAtATime = 2 << 20;
 
     // A task is not made smaller than this many multiply-adds, ...
     private const long SmallestTask = 1 << 18;
 
-    // ... nor larger than this many strips of rows and panels of columns: what one task reads of a block of k fits the second-level cache.
-    private const int LargestRowStrips = 32;
-    private const int LargestPanels = 16;
-
-    // Source rows of a packing task.
-    private const int PackTaskRows = 32;
+    // ... nor larger than this many strips of rows: a block of k of them fits the second-level cache.
+    private static readonly int LargestRowStrips = Tune("RS", 32);
+    private static readonly int PFB = Tune("PFB", 1);
 
     /// <summary>C = op(A) op(B) (+ C when accumulating), then the epilogue.</summary>
     /// <param name="transposeA">False: A is stored [m, k]. True: stored [k, m].</param>
@@ -64,9 +62,16 @@ public static unsafe class Gemm
         var job = new Job
         {
             M = m, N = n, K = k, A = a, Lda = lda, C = c, Ldc = ldc, B = b, Ldb = ldb,
-            PackA = transposeA, PackB = true, TransposeB = transposeB, Accumulate = accumulate, Epilogue = epilogue,
+            TransposeA = transposeA, TransposeB = transposeB, Accumulate = accumulate, Epilogue = epilogue,
         };
-        job.Run(team);
+        if (transposeB)
+        {
+            job.PackAndMultiply(team);
+        }
+        else
+        {
+            job.Multiply(team);
+        }
     }
 
     /// <summary>C = A B (+ C when accumulating) with B packed beforehand, then the epilogue. Same bits as without packing.</summary>
@@ -100,7 +105,7 @@ public static unsafe class Gemm
         {
             M = m, N = b.N, K = b.K, A = a, Lda = lda, C = c, Ldc = ldc, PackedB = packed, Accumulate = accumulate, Epilogue = epilogue,
         };
-        job.Run(team);
+        job.Multiply(team);
         GC.KeepAlive(b);
     }
 
@@ -133,19 +138,8 @@ public static unsafe class Gemm
     /// <summary>Packs all of B with the team.</summary>
     internal static void Pack(bool transposeB, int n, int k, float* b, int ldb, float* packed, WorkerTeam team)
     {
-        var job = new Job { N = n, K = k, B = b, Ldb = ldb, TransposeB = transposeB, PackB = true, Panels = new GemmPanels(n) };
-        job.Packing = new Range { Length = k, PackedB = packed };
-        job.CountPackTasks();
-        team.Run(job.PackTasks, &Job.Task, &job);
-    }
-
-    // A range of k and where its operands lie packed.
-    private struct Range
-    {
-        public int First;
-        public int Length;
-        public float* PackedA;
-        public float* PackedB;
+        var job = new Job { N = n, K = k, B = b, Ldb = ldb, TransposeB = transposeB };
+        job.Pack(packed, team);
     }
 
     private struct Job
@@ -159,100 +153,98 @@ public static unsafe class Gemm
         public nint Ldb;
         public float* C;
         public nint Ldc;
-        public bool PackA;
-        public bool PackB;
+        public bool TransposeA;
         public bool TransposeB;
         public bool Accumulate;
         public GemmEpilogue Epilogue;
+
+        // Panels from firstPanel on; null when tasks pack for themselves.
         public float* PackedB;
-        public GemmPanels Panels;
-        public Range Packing;
-        public int PackTasks;
-        private Range multiplying;
+
+        private GemmPanels panels;
+        private int firstPanel;
+        private int endPanel;
         private int blockK;
         private int strips;
         private int rowChunks;
         private int columnChunks;
-        private int multiplyTasks;
-        private int packATasks;
 
-        public void Run(WorkerTeam team)
+        /// <summary>Multiplies with B as it is: packed already, or row-major.</summary>
+        public void Multiply(WorkerTeam team)
         {
-            Panels = new GemmPanels(N);
+            panels = new GemmPanels(N);
+            endPanel = panels.Count;
+            MultiplyPanels(team);
+        }
+
+        /// <summary>Packs B and multiplies, as many panels at a time as the workspace holds.</summary>
+        public void PackAndMultiply(WorkerTeam team)
+        {
+            panels = new GemmPanels(N);
+            long floats = panels.PaddedColumns * K;
+            int ranges = (int)Math.Min(panels.Count, (floats / PackedAtATime) + 1);
+            int most = (panels.Count + ranges - 1) / ranges;
+            PackedB = GemmWorkspace.ForCaller((long)most * GemmTile.Columns * K);
+            for (firstPanel = 0; firstPanel < panels.Count; firstPanel = endPanel)
+            {
+                endPanel = Math.Min(firstPanel + most, panels.Count);
+                PackPanels(team);
+                MultiplyPanels(team);
+            }
+        }
+
+        /// <summary>Packs all of B.</summary>
+        public void Pack(float* packed, WorkerTeam team)
+        {
+            panels = new GemmPanels(N);
+            endPanel = panels.Count;
+            PackedB = packed;
+            PackPanels(team);
+        }
+
+        private void PackPanels(WorkerTeam team)
+        {
+            fixed (Job* self = &this)
+            {
+                team.Run(endPanel - firstPanel, &PackPanel, self);
+            }
+        }
+
+        private static void PackPanel(void* state, int task, int worker)
+        {
+            Job* job = (Job*)state;
+            int column = job->panels.Start(job->firstPanel + task);
+            int width = job->panels.Width(job->firstPanel + task);
+            float* source = job->B + (job->TransposeB ? column * job->Ldb : column);
+            GemmPacking.PackPanel(job->TransposeB, Math.Min(width, job->N - column), width, job->K, source, job->Ldb, job->Packed(column));
+        }
+
+        private void MultiplyPanels(WorkerTeam team)
+        {
             strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
             int blocks = Math.Max(1, (K + BlockK - 1) / BlockK);
             blockK = (K + blocks - 1) / blocks;
             CutTasks(team.Threads);
             fixed (Job* self = &this)
             {
-                if (!PackB)
-                {
-                    multiplying = new Range { Length = K, PackedB = PackedB };
-                    team.Run(multiplyTasks, &Task, self);
-                    return;
-                }
-
-                int allMultiplyTasks = multiplyTasks;
-                long perStep = Panels.PaddedColumns + (PackA ? (long)strips * GemmTile.Rows : 0);
-                int ranges = Math.Max(1, (int)Math.Min(blocks, ((perStep * K) + WorkspaceFloats - 1) / WorkspaceFloats));
-                int rangeK = (blocks + ranges - 1) / ranges * blockK;
-                float* workspace = GemmWorkspace.Get(perStep * rangeK * Math.Min(ranges, 2));
-                multiplyTasks = 0;
-                int first = 0;
-                do
-                {
-                    float* half = workspace + (perStep * rangeK * (first / Math.Max(rangeK, 1) % 2));
-                    Packing = new Range
-                    {
-                        First = first, Length = Math.Min(rangeK, K - first), PackedB = half, PackedA = half + (Panels.PaddedColumns * rangeK),
-                    };
-                    CountPackTasks();
-                    team.Run(multiplyTasks + PackTasks, &Task, self);
-                    multiplying = Packing;
-                    multiplyTasks = allMultiplyTasks;
-                    first += rangeK;
-                }
-                while (first < K);
-
-                PackTasks = 0;
-                team.Run(multiplyTasks, &Task, self);
+                team.Run(rowChunks * columnChunks, &MultiplyChunk, self);
             }
         }
 
-        public void CountPackTasks()
-        {
-            int steps = (Packing.Length + PackTaskRows - 1) / PackTaskRows;
-            packATasks = PackA ? steps : 0;
-            PackTasks = packATasks + (TransposeB ? Panels.Count : steps);
-        }
-
-        // Static and free of managed references: the team calls it through a function pointer.
-        public static void Task(void* state, int task, int worker)
-        {
-            Job* job = (Job*)state;
-            if (task < job->multiplyTasks)
-            {
-                job->Multiply(task);
-            }
-            else
-            {
-                job->Pack(task - job->multiplyTasks);
-            }
-        }
-
-        // At least four tasks a thread where the work is large enough, so that a thread that is held up does not hold up the rest.
+        // Four tasks a thread and more where the work is large enough, so that a thread that is held up does not hold up the rest.
         private void CutTasks(int threads)
         {
+            int count = endPanel - firstPanel;
             rowChunks = (strips + LargestRowStrips - 1) / LargestRowStrips;
-            columnChunks = (Panels.Count + LargestPanels - 1) / LargestPanels;
+            columnChunks = 1;
             long wanted = threads == 1 ? 1 : Math.Min(4L * threads, (long)M * N * Math.Max(K, 1) / SmallestTask);
             while ((long)rowChunks * columnChunks < wanted)
             {
-                if (strips / rowChunks >= 2 * (Panels.Count / columnChunks) && rowChunks < strips)
+                if (strips / rowChunks >= 2 * (count / columnChunks) && rowChunks < strips)
                 {
                     rowChunks++;
                 }
-                else if (columnChunks < Panels.Count)
+                else if (columnChunks < count)
                 {
                     columnChunks++;
                 }
@@ -261,77 +253,176 @@ public static unsafe class Gemm
                     break;
                 }
             }
-
-            multiplyTasks = rowChunks * columnChunks;
         }
 
-        private void Pack(int task)
+        private static void MultiplyChunk(void* state, int task, int worker)
         {
-            ref readonly Range range = ref Packing;
-            if (task < packATasks)
-            {
-                int first = task * PackTaskRows;
-                GemmPacking.PackStrips(M, range.Length, first, Math.Min(PackTaskRows, range.Length - first), A + (range.First * Lda), Lda, range.PackedA);
-                return;
-            }
-
-            task -= packATasks;
-            if (TransposeB)
-            {
-                int column = Panels.Start(task);
-                int width = Panels.Width(task);
-                GemmPacking.PackColumns(
-                    Math.Min(width, N - column), width, range.Length, B + (column * Ldb) + range.First, Ldb, range.PackedB + ((nint)column * range.Length));
-            }
-            else
-            {
-                int first = task * PackTaskRows;
-                GemmPacking.PackRows(Panels, N, range.Length, first, Math.Min(PackTaskRows, range.Length - first), B + (range.First * Ldb), Ldb, range.PackedB);
-            }
-        }
-
-        private void Multiply(int task)
-        {
-            ref readonly Range range = ref multiplying;
-            int rowChunk = task / columnChunks;
-            int columnChunk = task % columnChunks;
-            int firstRow = Cut(strips, rowChunks, rowChunk) * GemmTile.Rows;
-            int endRow = Math.Min(M, Cut(strips, rowChunks, rowChunk + 1) * GemmTile.Rows);
-            int firstPanel = Cut(Panels.Count, columnChunks, columnChunk);
-            int endPanel = Cut(Panels.Count, columnChunks, columnChunk + 1);
-            nint aRow = PackA ? 1 : Lda;
-            nint aStep = PackA ? GemmTile.Rows : 1;
-            bool epilogue = !Epilogue.IsEmpty;
-            int block = 0;
-            do
-            {
-                int length = Math.Min(blockK, range.Length - block);
-                bool accumulate = Accumulate || range.First + block > 0;
-                bool last = epilogue && range.First + block + length == K;
-                float* a = PackA ? range.PackedA + ((nint)block * GemmTile.Rows) : A + range.First + block;
-                nint aNext = PackA ? range.Length : Lda;
-                for (int panel = firstPanel; panel < endPanel; panel++)
-                {
-                    int column = Panels.Start(panel);
-                    int width = Panels.Width(panel);
-                    int columns = Math.Min(width, N - column);
-                    float* b = range.PackedB + ((nint)column * range.Length) + ((nint)block * width);
-                    for (int row = firstRow; row < endRow; row += GemmTile.Rows)
-                    {
-                        int rows = Math.Min(GemmTile.Rows, endRow - row);
-                        GemmTile.Run(rows, columns, length, a + (row * aNext), aRow, aStep, b, C + (row * Ldc) + column, Ldc, accumulate);
-                        if (last)
-                        {
-                            GemmEpilogueKernel.Apply(Epilogue, row, rows, column, columns, C, Ldc);
-                        }
-                    }
-                }
-
-                block += length;
-            }
-            while (block < range.Length);
+            Job* job = (Job*)state;
+            int row = task / job->columnChunks;
+            int column = task % job->columnChunks;
+            int panels = job->endPanel - job->firstPanel;
+            GemmTileCall call = default;
+            new Chunk(
+                job,
+                &call,
+                Cut(job->strips, job->rowChunks, row) * GemmTile.Rows,
+                Math.Min(job->M, Cut(job->strips, job->rowChunks, row + 1) * GemmTile.Rows),
+                job->firstPanel + Cut(panels, job->columnChunks, column),
+                job->firstPanel + Cut(panels, job->columnChunks, column + 1)).Multiply();
         }
 
         private static int Cut(int length, int parts, int part) => (int)((long)length * part / parts);
+
+        private readonly float* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * K);
+
+        /// <summary>One task: some strips of rows times some panels, over all of k.</summary>
+        private ref struct Chunk
+        {
+            private readonly Job* job;
+            private readonly GemmTileCall* call;
+            private readonly int firstRow;
+            private readonly int endRow;
+            private readonly int firstPanel;
+            private readonly int endPanel;
+            private readonly bool packsA;
+            private readonly float* panelCopy;
+            private readonly float* stripCopies;
+            private int block;
+
+            public Chunk(Job* job, GemmTileCall* call, int firstRow, int endRow, int firstPanel, int endPanel)
+            {
+                this.job = job;
+                this.call = call;
+                this.firstRow = firstRow;
+                this.endRow = endRow;
+                this.firstPanel = firstPanel;
+                this.endPanel = endPanel;
+                packsA = job->TransposeA && endPanel - firstPanel > 1;
+                nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
+                nint stripFloats = packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK : 0;
+                panelCopy = GemmWorkspace.ForTask(panelFloats + stripFloats);
+                stripCopies = panelCopy + panelFloats;
+                call->C = job->C;
+                call->Ldc = job->Ldc;
+                call->Scale = 1f;
+            }
+
+            public void Multiply()
+            {
+                do
+                {
+                    call->K = Math.Min(job->blockK, job->K - block);
+                    call->Accumulate = job->Accumulate || block > 0;
+                    for (int panel = firstPanel; panel < endPanel; panel++)
+                    {
+                        MultiplyPanel(panel);
+                    }
+
+                    block += (int)call->K;
+                }
+                while (block < job->K);
+            }
+
+            private void MultiplyPanel(int panel)
+            {
+                int column = job->panels.Start(panel);
+                int width = job->panels.Width(panel);
+                int columns = Math.Min(width, job->N - column);
+                int vectors = width / GemmTile.Lane;
+                call->Last = columns - width + GemmTile.Lane;
+                bool packsB = false;
+                call->AheadLines = 0;
+                call->BStep = width;
+                if (job->PackedB != null)
+                {
+                    call->B = job->Packed(column) + ((nint)block * width);
+                    Announce(panel, width);
+                }
+                else
+                {
+                    float* source = job->B + (block * job->Ldb) + column;
+                    call->B = panelCopy;
+                    if (columns < width)
+                    {
+                        GemmPacking.PackPanel(false, columns, width, (int)call->K, source, job->Ldb, panelCopy);
+                    }
+                    else
+                    {
+                        // With a single strip of rows a copy would not be read.
+                        call->B = source;
+                        call->BStep = job->Ldb;
+                        packsB = endRow - firstRow > GemmTile.Rows;
+                    }
+                }
+
+                bool finishes = block + call->K == job->K && !job->Epilogue.IsEmpty;
+                for (int row = firstRow; row < endRow; row += GemmTile.Rows)
+                {
+                    int rows = Math.Min(GemmTile.Rows, endRow - row);
+                    call->C = job->C + (row * job->Ldc) + column;
+                    bool packsStrip = packsA && panel == firstPanel;
+                    if (packsStrip && (packsB || rows < GemmTile.Rows))
+                    {
+                        GemmPacking.PackStrip(rows, (int)call->K, SourceOfA(row), job->Lda, StripCopy(row));
+                        packsStrip = false;
+                    }
+
+                    SetA(row, packsA && !packsStrip);
+                    if (packsB)
+                    {
+                        call->Packed = panelCopy;
+                        GemmTile.RunPackingB(vectors, call);
+                        call->B = panelCopy;
+                        call->BStep = width;
+                        packsB = false;
+                    }
+                    else if (packsStrip)
+                    {
+                        call->Packed = StripCopy(row);
+                        GemmTile.RunPackingA(vectors, call);
+                    }
+                    else
+                    {
+                        GemmTile.Run(rows, vectors, call);
+                    }
+
+                    if (finishes)
+                    {
+                        GemmEpilogueKernel.Apply(job->Epilogue, row, rows, column, columns, job->C, job->Ldc);
+                    }
+                }
+            }
+
+            private void SetA(int row, bool fromCopy)
+            {
+                if (fromCopy)
+                {
+                    call->A = StripCopy(row);
+                    call->ARow = 1;
+                    call->AStep = GemmTile.Rows;
+                }
+                else
+                {
+                    call->A = SourceOfA(row);
+                    call->ARow = job->TransposeA ? 1 : job->Lda;
+                    call->AStep = job->TransposeA ? job->Lda : 1;
+                }
+            }
+
+            private readonly float* SourceOfA(int row) => job->TransposeA ? job->A + (block * job->Lda) + row : job->A + (row * job->Lda) + block;
+
+            private readonly float* StripCopy(int row) => stripCopies + ((row - firstRow) * call->K);
+
+            // The tiles of this panel fetch the next panel, each a share.
+            private void Announce(int panel, int width)
+            {
+                int tiles = (endRow - firstRow + GemmTile.Rows - 1) / GemmTile.Rows;
+                nint lines = call->K * width / 16;
+                call->AheadLines = PFB == 0 ? 0 : (int)((lines + (8 * tiles) - 1) / (8 * tiles));
+                call->Ahead = panel + 1 < endPanel
+                    ? job->Packed(job->panels.Start(panel + 1)) + ((nint)block * job->panels.Width(panel + 1))
+                    : job->Packed(job->panels.Start(firstPanel)) + ((block + call->K) * job->panels.Width(firstPanel));
+            }
+        }
     }
 }

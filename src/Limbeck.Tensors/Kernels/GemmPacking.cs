@@ -2,126 +2,90 @@ using System.Runtime.CompilerServices;
 
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>Brings the operands of a matrix product into the order in which the tile reads them. Layout of packed B: see <see cref="GemmTile"/>.</summary>
+/// <summary>Brings operands of a matrix product into the order in which the tile reads them. Layout: see <see cref="GemmTile"/>.</summary>
 internal static unsafe class GemmPacking
 {
-    // Rows of the source copied together: so many streams the hardware prefetchers follow.
-    private const int StreamRows = 8;
-
-    /// <summary>Packs rows [first, first+count) of B stored [k, n] into all panels.</summary>
-    /// <param name="panels">The cut of n.</param>
-    /// <param name="n">Columns of B.</param>
-    /// <param name="k">Rows that the packed matrix has in all.</param>
-    /// <param name="first">First row to pack.</param>
-    /// <param name="count">Rows to pack.</param>
-    /// <param name="b">Row 0 of the packed matrix in the source.</param>
-    /// <param name="ldb">Distance of the source's rows in floats.</param>
-    /// <param name="packed">The packed matrix.</param>
-    public static void PackRows(in GemmPanels panels, int n, int k, int first, int count, float* b, nint ldb, float* packed)
-    {
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                PackRows<Lanes16>(panels, n, k, first, count, b, ldb, packed);
-                break;
-            case CpuTier.Avx2:
-                PackRows<Lanes8>(panels, n, k, first, count, b, ldb, packed);
-                break;
-            default:
-                PackRows<Lanes4>(panels, n, k, first, count, b, ldb, packed);
-                break;
-        }
-    }
-
-    /// <summary>Packs one panel of B stored [n, k].</summary>
-    /// <param name="columns">Columns that B has here (stored rows), 1..width.</param>
-    /// <param name="width">Columns of the panel.</param>
+    /// <summary>Packs one panel of B.</summary>
+    /// <param name="transposed">Whether B is stored [n, k], else [k, n].</param>
+    /// <param name="columns">Columns that B has here, 1..width.</param>
+    /// <param name="width">Columns of the panel, a whole number of vectors.</param>
     /// <param name="k">Rows of B.</param>
-    /// <param name="b">The first of the panel's columns, contiguous along k.</param>
-    /// <param name="ldb">Distance of B's columns in floats.</param>
+    /// <param name="b">The first of the panel's elements in the source.</param>
+    /// <param name="ldb">Distance of the source's stored rows in floats.</param>
     /// <param name="panel">Receives [k, width].</param>
-    public static void PackColumns(int columns, int width, int k, float* b, nint ldb, float* panel)
+    public static void PackPanel(bool transposed, int columns, int width, int k, float* b, nint ldb, float* panel)
     {
         switch (Cpu.Tier)
         {
             case CpuTier.Avx512:
-                PackColumns<Lanes16>(columns, width, k, b, ldb, panel);
+                PackPanel<Lanes16>(transposed, columns, width, k, b, ldb, panel);
                 break;
             case CpuTier.Avx2:
-                PackColumns<Lanes8>(columns, width, k, b, ldb, panel);
+                PackPanel<Lanes8>(transposed, columns, width, k, b, ldb, panel);
                 break;
             default:
-                PackColumns<Lanes4>(columns, width, k, b, ldb, panel);
+                PackPanel<Lanes4>(transposed, columns, width, k, b, ldb, panel);
                 break;
         }
     }
 
-    /// <summary>
-    /// Packs steps [first, first+count) of A stored [k, m] into strips: the strip of rows i.. lies at packed + i*k and holds
-    /// <see cref="GemmTile.Rows"/> floats a step; what it has beyond m is not written.
-    /// </summary>
-    /// <param name="m">Rows of A (stored columns).</param>
-    /// <param name="k">Steps that the packed matrix has in all.</param>
-    /// <param name="first">First step to pack.</param>
-    /// <param name="count">Steps to pack.</param>
-    /// <param name="a">Step 0 of the packed matrix in the source.</param>
+    /// <summary>Packs a strip of A stored [k, m]: <see cref="GemmTile.Rows"/> floats a step, of which those beyond the strip's rows are not written.</summary>
+    /// <param name="rows">Rows of the strip, 1..<see cref="GemmTile.Rows"/>.</param>
+    /// <param name="k">Steps.</param>
+    /// <param name="a">The strip's first element in the source.</param>
     /// <param name="lda">Distance of the source's stored rows in floats.</param>
-    /// <param name="packed">The packed matrix.</param>
-    public static void PackStrips(int m, int k, int first, int count, float* a, nint lda, float* packed)
+    /// <param name="strip">Receives [k, Rows].</param>
+    public static void PackStrip(int rows, int k, float* a, nint lda, float* strip)
     {
-        if (GemmTile.Rows == 8)
+        for (int p = 0; p < k; p++)
         {
-            if (Cpu.Tier == CpuTier.Avx512)
+            for (int i = 0; i < rows; i++)
             {
-                PackStrips<Lanes8>(m, k, first, count, a, lda, packed, 1);
+                strip[i] = a[i];
             }
-            else
-            {
-                PackStrips<Lanes4>(m, k, first, count, a, lda, packed, 2);
-            }
+
+            a += lda;
+            strip += GemmTile.Rows;
+        }
+    }
+
+    private static void PackPanel<V>(bool transposed, int columns, int width, int k, float* b, nint ldb, float* panel)
+        where V : struct, ILanes<V>
+    {
+        if (transposed)
+        {
+            PackStoredColumns<V>(columns, width, k, b, ldb, panel);
         }
         else
         {
-            PackStrips<Lanes4>(m, k, first, count, a, lda, packed, 1);
+            PackStoredRows<V>(columns, width, k, b, ldb, panel);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackRows<V>(in GemmPanels panels, int n, int k, int first, int count, float* b, nint ldb, float* packed)
+    private static void PackStoredRows<V>(int columns, int width, int k, float* b, nint ldb, float* panel)
         where V : struct, ILanes<V>
     {
-        for (int block = first; block < first + count; block += StreamRows)
+        int whole = columns / V.Count * V.Count;
+        for (int p = 0; p < k; p++)
         {
-            int rows = Math.Min(StreamRows, first + count - block);
-            for (int j = 0; j < panels.Count; j++)
+            for (int x = 0; x < whole; x += V.Count)
             {
-                int column = panels.Start(j);
-                int width = panels.Width(j);
-                int whole = Math.Min(width, n - column) / V.Count * V.Count;
-                float* source = b + (block * ldb) + column;
-                float* target = packed + ((nint)column * k) + ((nint)block * width);
-                for (int p = 0; p < rows; p++)
-                {
-                    int x = 0;
-                    for (; x < whole; x += V.Count)
-                    {
-                        V.Store(V.Load(source + x), target + x);
-                    }
-
-                    if (x < width)
-                    {
-                        V.Store(V.Load(source + x, n - column - x), target + x);
-                    }
-
-                    source += ldb;
-                    target += width;
-                }
+                V.Store(V.Load(b + x), panel + x);
             }
+
+            if (whole < width)
+            {
+                V.Store(V.Load(b + whole, columns - whole), panel + whole);
+            }
+
+            b += ldb;
+            panel += width;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackColumns<V>(int columns, int width, int k, float* b, nint ldb, float* panel)
+    private static void PackStoredColumns<V>(int columns, int width, int k, float* b, nint ldb, float* panel)
         where V : struct, ILanes<V>
     {
         for (int x = 0; x < width; x += V.Count)
@@ -155,44 +119,6 @@ internal static unsafe class GemmPacking
                 }
 
                 target += width;
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackStrips<V>(int m, int k, int first, int count, float* a, nint lda, float* packed, int vectors)
-        where V : struct, ILanes<V>
-    {
-        int width = V.Count * vectors;
-        for (int block = first; block < first + count; block += StreamRows)
-        {
-            int rows = Math.Min(StreamRows, first + count - block);
-            for (int i = 0; i < m; i += width)
-            {
-                float* source = a + (block * lda) + i;
-                float* target = packed + ((nint)i * k) + ((nint)block * width);
-                bool whole = i + width <= m;
-                for (int p = 0; p < rows; p++)
-                {
-                    if (whole)
-                    {
-                        V.Store(V.Load(source), target);
-                        if (vectors > 1)
-                        {
-                            V.Store(V.Load(source + V.Count), target + V.Count);
-                        }
-                    }
-                    else
-                    {
-                        for (int x = 0; x < m - i; x++)
-                        {
-                            target[x] = source[x];
-                        }
-                    }
-
-                    source += lda;
-                    target += width;
-                }
             }
         }
     }

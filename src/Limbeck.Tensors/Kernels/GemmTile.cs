@@ -18,11 +18,20 @@ namespace Limbeck.Tensors.Kernels;
 /// </remarks>
 internal static unsafe class GemmTile
 {
-    private static readonly delegate*<nint, float*, nint, nint, float*, float*, nint, int, bool, float, void>[] Kernels = Cpu.Tier switch
+    // By (rows - 1) * 3 + vectors - 1.
+    private static readonly delegate*<GemmTileCall*, void>[] Plain = Cpu.Tier switch
     {
-        CpuTier.Avx512 => Table<Lanes16>(),
-        CpuTier.Avx2 => Table<Lanes8>(),
-        _ => Table<Lanes4>(),
+        CpuTier.Avx512 => PlainTable<Lanes16>(),
+        CpuTier.Avx2 => PlainTable<Lanes8>(),
+        _ => PlainTable<Lanes4>(),
+    };
+
+    // All rows; by vectors - 1, first those that pack A, then those that pack B.
+    private static readonly delegate*<GemmTileCall*, void>[] Packing = Cpu.Tier switch
+    {
+        CpuTier.Avx512 => PackingTable<Lanes16, N8>(),
+        CpuTier.Avx2 => PackingTable<Lanes8, N4>(),
+        _ => AdvSimd.Arm64.IsSupported ? PackingTable<Lanes4, N8>() : PackingTable<Lanes4, N4>(),
     };
 
     /// <summary>Floats in a vector: 16, 8 or 4.</summary>
@@ -40,7 +49,7 @@ internal static unsafe class GemmTile
     public static int Columns => 3 * Lane;
 
     /// <summary>Floats that B of [k, n] takes when packed.</summary>
-    public static long PackedFloats(int n, int k) => (long)new GemmPanels(n).PaddedColumns * k;
+    public static long PackedFloats(int n, int k) => new GemmPanels(n).PaddedColumns * k;
 
     /// <summary>One tile: C[rows, columns] = scale * A * panel (+ C when accumulating).</summary>
     /// <param name="rows">1..<see cref="Rows"/>.</param>
@@ -56,15 +65,42 @@ internal static unsafe class GemmTile
     /// <param name="scale">Factor on the product.</param>
     public static void Run(int rows, int columns, int k, float* a, nint aRow, nint aStep, float* panel, float* c, nint ldc, bool accumulate, float scale = 1f)
     {
-        Debug.Assert(rows >= 1 && rows <= Rows && columns >= 1 && columns <= Columns && k >= 0);
         int vectors = (columns + Lane - 1) / Lane;
-        Kernels[(rows * 3) + vectors - 4](k, a, aRow, aStep, panel, c, ldc, columns - ((vectors - 1) * Lane), accumulate, scale);
+        var call = new GemmTileCall
+        {
+            K = k, A = a, ARow = aRow, AStep = aStep, B = panel, BStep = vectors * Lane, C = c, Ldc = ldc,
+            Last = columns - ((vectors - 1) * Lane), Accumulate = accumulate, Scale = scale,
+        };
+        Run(rows, vectors, &call);
     }
+
+    /// <summary>One tile.</summary>
+    /// <param name="rows">1..<see cref="Rows"/>.</param>
+    /// <param name="vectors">Vectors of the panel, 1..3.</param>
+    /// <param name="call">Operands; Packed is not used.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Run(int rows, int vectors, GemmTileCall* call)
+    {
+        Debug.Assert(rows >= 1 && rows <= Rows && vectors is >= 1 and <= 3);
+        Plain[(rows * 3) + vectors - 4](call);
+    }
+
+    /// <summary>One tile of all rows that copies its strip of A to Packed: <see cref="Rows"/> floats a step. A's rows must be 1 apart.</summary>
+    /// <param name="vectors">Vectors of the panel, 1..3.</param>
+    /// <param name="call">Operands.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RunPackingA(int vectors, GemmTileCall* call) => Packing[vectors - 1](call);
+
+    /// <summary>One tile of all rows that copies its panel of B to Packed, without gaps.</summary>
+    /// <param name="vectors">Vectors of the panel, 1..3.</param>
+    /// <param name="call">Operands.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RunPackingB(int vectors, GemmTileCall* call) => Packing[vectors + 2](call);
 
     /// <summary>C[m, n] = scale * A * B (+ C when accumulating) with B packed, on the calling thread.</summary>
     /// <param name="m">Rows of C, 0 or more.</param>
     /// <param name="n">Columns of C, 0 or more.</param>
-    /// <param name="k">Length of the sum, 0 or more: all of it in one chain, so best where a panel fits the first-level cache (k up to about 256).</param>
+    /// <param name="k">Length of the sum, 0 or more: all of it in one chain, so best where a panel is at home in the near caches (k up to about 400).</param>
     /// <param name="a">Element (row i, step p) is a[i*aRow + p*aStep].</param>
     /// <param name="aRow">Distance of A's rows in floats.</param>
     /// <param name="aStep">Distance of A's steps along k in floats.</param>
@@ -97,30 +133,33 @@ internal static unsafe class GemmTile
     public static void Pack(bool transposeB, int n, int k, float* b, nint ldb, float* packed)
     {
         var panels = new GemmPanels(n);
-        if (!transposeB)
-        {
-            GemmPacking.PackRows(panels, n, k, 0, k, b, ldb, packed);
-            return;
-        }
-
         for (int j = 0; j < panels.Count; j++)
         {
             int column = panels.Start(j);
             int width = panels.Width(j);
-            GemmPacking.PackColumns(Math.Min(width, n - column), width, k, b + (column * ldb), ldb, packed + ((nint)column * k));
+            GemmPacking.PackPanel(
+                transposeB, Math.Min(width, n - column), width, k, b + (transposeB ? column * ldb : column), ldb, packed + ((nint)column * k));
         }
     }
 
-    private static delegate*<nint, float*, nint, nint, float*, float*, nint, int, bool, float, void>[] Table<V>()
+    private static delegate*<GemmTileCall*, void>[] PlainTable<V>()
         where V : struct, ILanes<V> =>
     [
-        &Run<V, N1, N1>, &Run<V, N1, N2>, &Run<V, N1, N3>,
-        &Run<V, N2, N1>, &Run<V, N2, N2>, &Run<V, N2, N3>,
-        &Run<V, N3, N1>, &Run<V, N3, N2>, &Run<V, N3, N3>,
-        &Run<V, N4, N1>, &Run<V, N4, N2>, &Run<V, N4, N3>,
-        &Run<V, N5, N1>, &Run<V, N5, N2>, &Run<V, N5, N3>,
-        &Run<V, N6, N1>, &Run<V, N6, N2>, &Run<V, N6, N3>,
-        &Run<V, N7, N1>, &Run<V, N7, N2>, &Run<V, N7, N3>,
-        &Run<V, N8, N1>, &Run<V, N8, N2>, &Run<V, N8, N3>,
+        &GemmTileKernel.Run<V, N1, N1, PackNothing>, &GemmTileKernel.Run<V, N1, N2, PackNothing>, &GemmTileKernel.Run<V, N1, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N2, N1, PackNothing>, &GemmTileKernel.Run<V, N2, N2, PackNothing>, &GemmTileKernel.Run<V, N2, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N3, N1, PackNothing>, &GemmTileKernel.Run<V, N3, N2, PackNothing>, &GemmTileKernel.Run<V, N3, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N4, N1, PackNothing>, &GemmTileKernel.Run<V, N4, N2, PackNothing>, &GemmTileKernel.Run<V, N4, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N5, N1, PackNothing>, &GemmTileKernel.Run<V, N5, N2, PackNothing>, &GemmTileKernel.Run<V, N5, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N6, N1, PackNothing>, &GemmTileKernel.Run<V, N6, N2, PackNothing>, &GemmTileKernel.Run<V, N6, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N7, N1, PackNothing>, &GemmTileKernel.Run<V, N7, N2, PackNothing>, &GemmTileKernel.Run<V, N7, N3, PackNothing>,
+        &GemmTileKernel.Run<V, N8, N1, PackNothing>, &GemmTileKernel.Run<V, N8, N2, PackNothing>, &GemmTileKernel.Run<V, N8, N3, PackNothing>,
+    ];
+
+    private static delegate*<GemmTileCall*, void>[] PackingTable<V, R>()
+        where V : struct, ILanes<V>
+        where R : unmanaged =>
+    [
+        &GemmTileKernel.Run<V, R, N1, PackA>, &GemmTileKernel.Run<V, R, N2, PackA>, &GemmTileKernel.Run<V, R, N3, PackA>,
+        &GemmTileKernel.Run<V, R, N1, PackB>, &GemmTileKernel.Run<V, R, N2, PackB>, &GemmTileKernel.Run<V, R, N3, PackB>,
     ];
 }

@@ -1,60 +1,36 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Limbeck.Tensors.Kernels;
 
 /// <summary>
-/// The register tile of the matrix product: up to R rows of A times one panel of packed B. One source for the three tiers: V gives the
-/// width, the JIT drops the rows and vectors that an instantiation does not have.
+/// The register tile of the matrix product: up to R rows of A times one panel of B. One source for the three tiers: V gives the width,
+/// and the JIT drops the rows and vectors that an instantiation does not have.
 /// </summary>
 internal static unsafe class GemmTileKernel
 {
-    /// <summary>Rows of the tile as a type: the size of the type argument in bytes.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 1)]
-    internal readonly struct N1;
+    // The sum is cut into so many parts; what a tile prefetches is spread over them, since the core can wait for a few lines at a time only.
+    private const int Parts = 8;
 
-    [StructLayout(LayoutKind.Sequential, Size = 2)]
-    internal readonly struct N2;
-
-    [StructLayout(LayoutKind.Sequential, Size = 3)]
-    internal readonly struct N3;
-
-    [StructLayout(LayoutKind.Sequential, Size = 4)]
-    internal readonly struct N4;
-
-    [StructLayout(LayoutKind.Sequential, Size = 5)]
-    internal readonly struct N5;
-
-    [StructLayout(LayoutKind.Sequential, Size = 6)]
-    internal readonly struct N6;
-
-    [StructLayout(LayoutKind.Sequential, Size = 7)]
-    internal readonly struct N7;
-
-    [StructLayout(LayoutKind.Sequential, Size = 8)]
-    internal readonly struct N8;
-
-    /// <summary>C tile = scale * A strip * B panel (+ C when accumulating). Each element is one chain of multiply-adds in the order of k.</summary>
+    /// <summary>
+    /// C tile = scale * A strip * B panel (+ C when accumulating). Each element is one chain of multiply-adds in the order of k.
+    /// On the way the tile may copy what it reads into packed form (<typeparamref name="P"/>): the copy is free, as the multipliers are
+    /// the bottleneck.
+    /// </summary>
     /// <typeparam name="V">Lanes.</typeparam>
-    /// <typeparam name="R">Rows, 1..8.</typeparam>
-    /// <typeparam name="W">Vectors in a row of the panel, 1..3.</typeparam>
-    /// <param name="k">Length of the sum, 0 or more.</param>
-    /// <param name="a">Element (row i, step p) is a[i*row + p*step].</param>
-    /// <param name="row">Distance of A's rows in floats.</param>
-    /// <param name="step">Distance of A's steps in floats.</param>
-    /// <param name="b">[k, W*lanes] without gaps.</param>
-    /// <param name="c">[R, columns] in rows of <paramref name="ldc"/> floats.</param>
-    /// <param name="ldc">Distance of C's rows in floats.</param>
-    /// <param name="last">Lanes of the last vector that C has, 1..Count.</param>
-    /// <param name="accumulate">Whether C is added to.</param>
-    /// <param name="scale">Factor on the product.</param>
+    /// <typeparam name="R">Rows: the type of that size in bytes, <see cref="N1"/> to <see cref="N8"/>.</typeparam>
+    /// <typeparam name="W">Vectors in a row of the panel, <see cref="N1"/> to <see cref="N3"/>.</typeparam>
+    /// <typeparam name="P"><see cref="PackNothing"/>, <see cref="PackA"/> (rows of A one float apart; R 4 or 8) or <see cref="PackB"/>.</typeparam>
+    /// <param name="call">Operands.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    internal static void Run<V, R, W>(nint k, float* a, nint row, nint step, float* b, float* c, nint ldc, int last, bool accumulate, float scale)
+    internal static void Run<V, R, W, P>(GemmTileCall* call)
         where V : struct, ILanes<V>
         where R : unmanaged
         where W : unmanaged
+        where P : unmanaged
     {
         V c00 = V.Zero, c01 = V.Zero, c02 = V.Zero;
         V c10 = V.Zero, c11 = V.Zero, c12 = V.Zero;
@@ -65,152 +41,137 @@ internal static unsafe class GemmTileKernel
         V c60 = V.Zero, c61 = V.Zero, c62 = V.Zero;
         V c70 = V.Zero, c71 = V.Zero, c72 = V.Zero;
 
-        float* a0 = a;
-        float* a1 = a + (1 * row);
-        float* a2 = a + (2 * row);
-        float* a3 = a + (3 * row);
-        float* a4 = a + (4 * row);
-        float* a5 = a + (5 * row);
-        float* a6 = a + (6 * row);
-        float* a7 = a + (7 * row);
-
-        // Prefetching C here hides the way from memory behind the product.
-        for (int i = 0; i < sizeof(R); i++)
-        {
-            Prefetch(c + (i * ldc));
-            Prefetch(c + (i * ldc) + (sizeof(W) * V.Count) - 1);
-        }
-
+        nint row = call->ARow;
+        nint step = call->AStep;
+        nint bStep = call->BStep;
+        float* a0 = call->A;
+        float* a1 = a0 + (1 * row);
+        float* a2 = a0 + (2 * row);
+        float* a3 = a0 + (3 * row);
+        float* a4 = a0 + (4 * row);
+        float* a5 = a0 + (5 * row);
+        float* a6 = a0 + (6 * row);
+        float* a7 = a0 + (7 * row);
+        float* b = call->B;
+        float* packed = call->Packed;
+        nint left = call->K;
+        nint part = (left + Parts - 1) / Parts;
         nint p = 0;
-        for (nint left = k; left > 0; left--)
+        for (int done = 0; done < Parts; done++)
         {
-            V b0 = V.Load(b);
-            V b1 = sizeof(W) > 1 ? V.Load(b + V.Count) : V.Zero;
-            V b2 = sizeof(W) > 2 ? V.Load(b + (2 * V.Count)) : V.Zero;
-            b += sizeof(W) * V.Count;
+            PrefetchPart<V, R, W>(call, done);
+            nint count = Math.Min(part, left);
+            left -= count;
+            for (; count > 0; count--)
             {
-                V x = V.Create(a0[p]);
-                c00 = V.MultiplyAdd(x, b0, c00);
-                if (sizeof(W) > 1)
+                V b0 = V.Load(b);
+                V b1 = sizeof(W) > 1 ? V.Load(b + V.Count) : V.Zero;
+                V b2 = sizeof(W) > 2 ? V.Load(b + (2 * V.Count)) : V.Zero;
+                if (typeof(P) == typeof(PackB))
                 {
-                    c01 = V.MultiplyAdd(x, b1, c01);
+                    V.Store(b0, packed);
+                    PrefetchFar(b + (sizeof(W) * V.Count));
+                    if (sizeof(W) > 1)
+                    {
+                        V.Store(b1, packed + V.Count);
+                        PrefetchFar(b + ((sizeof(W) + 1) * V.Count));
+                    }
+
+                    if (sizeof(W) > 2)
+                    {
+                        V.Store(b2, packed + (2 * V.Count));
+                        PrefetchFar(b + ((sizeof(W) + 2) * V.Count));
+                    }
+
+                    packed += sizeof(W) * V.Count;
                 }
 
-                if (sizeof(W) > 2)
+                if (typeof(P) == typeof(PackA))
                 {
-                    c02 = V.MultiplyAdd(x, b2, c02);
+                    // Two strips of 8 rows share a cache line, so the next but one is fetched.
+                    PrefetchFar(a0 + p + 16);
+                    Vector128.Store(Vector128.Load(a0 + p), packed);
+                    if (sizeof(R) > 4)
+                    {
+                        Vector128.Store(Vector128.Load(a0 + p + 4), packed + 4);
+                    }
+
+                    packed += sizeof(R);
                 }
+
+                b += bStep;
+                {
+                    V x = V.Create(a0[p]);
+                    c00 = V.MultiplyAdd(x, b0, c00);
+                    c01 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c01) : c01;
+                    c02 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c02) : c02;
+                }
+
+                if (sizeof(R) > 1)
+                {
+                    V x = V.Create(a1[p]);
+                    c10 = V.MultiplyAdd(x, b0, c10);
+                    c11 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c11) : c11;
+                    c12 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c12) : c12;
+                }
+
+                if (sizeof(R) > 2)
+                {
+                    V x = V.Create(a2[p]);
+                    c20 = V.MultiplyAdd(x, b0, c20);
+                    c21 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c21) : c21;
+                    c22 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c22) : c22;
+                }
+
+                if (sizeof(R) > 3)
+                {
+                    V x = V.Create(a3[p]);
+                    c30 = V.MultiplyAdd(x, b0, c30);
+                    c31 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c31) : c31;
+                    c32 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c32) : c32;
+                }
+
+                if (sizeof(R) > 4)
+                {
+                    V x = V.Create(a4[p]);
+                    c40 = V.MultiplyAdd(x, b0, c40);
+                    c41 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c41) : c41;
+                    c42 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c42) : c42;
+                }
+
+                if (sizeof(R) > 5)
+                {
+                    V x = V.Create(a5[p]);
+                    c50 = V.MultiplyAdd(x, b0, c50);
+                    c51 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c51) : c51;
+                    c52 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c52) : c52;
+                }
+
+                if (sizeof(R) > 6)
+                {
+                    V x = V.Create(a6[p]);
+                    c60 = V.MultiplyAdd(x, b0, c60);
+                    c61 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c61) : c61;
+                    c62 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c62) : c62;
+                }
+
+                if (sizeof(R) > 7)
+                {
+                    V x = V.Create(a7[p]);
+                    c70 = V.MultiplyAdd(x, b0, c70);
+                    c71 = sizeof(W) > 1 ? V.MultiplyAdd(x, b1, c71) : c71;
+                    c72 = sizeof(W) > 2 ? V.MultiplyAdd(x, b2, c72) : c72;
+                }
+
+                p += step;
             }
-
-            if (sizeof(R) > 1)
-            {
-                V x = V.Create(a1[p]);
-                c10 = V.MultiplyAdd(x, b0, c10);
-                if (sizeof(W) > 1)
-                {
-                    c11 = V.MultiplyAdd(x, b1, c11);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c12 = V.MultiplyAdd(x, b2, c12);
-                }
-            }
-
-            if (sizeof(R) > 2)
-            {
-                V x = V.Create(a2[p]);
-                c20 = V.MultiplyAdd(x, b0, c20);
-                if (sizeof(W) > 1)
-                {
-                    c21 = V.MultiplyAdd(x, b1, c21);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c22 = V.MultiplyAdd(x, b2, c22);
-                }
-            }
-
-            if (sizeof(R) > 3)
-            {
-                V x = V.Create(a3[p]);
-                c30 = V.MultiplyAdd(x, b0, c30);
-                if (sizeof(W) > 1)
-                {
-                    c31 = V.MultiplyAdd(x, b1, c31);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c32 = V.MultiplyAdd(x, b2, c32);
-                }
-            }
-
-            if (sizeof(R) > 4)
-            {
-                V x = V.Create(a4[p]);
-                c40 = V.MultiplyAdd(x, b0, c40);
-                if (sizeof(W) > 1)
-                {
-                    c41 = V.MultiplyAdd(x, b1, c41);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c42 = V.MultiplyAdd(x, b2, c42);
-                }
-            }
-
-            if (sizeof(R) > 5)
-            {
-                V x = V.Create(a5[p]);
-                c50 = V.MultiplyAdd(x, b0, c50);
-                if (sizeof(W) > 1)
-                {
-                    c51 = V.MultiplyAdd(x, b1, c51);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c52 = V.MultiplyAdd(x, b2, c52);
-                }
-            }
-
-            if (sizeof(R) > 6)
-            {
-                V x = V.Create(a6[p]);
-                c60 = V.MultiplyAdd(x, b0, c60);
-                if (sizeof(W) > 1)
-                {
-                    c61 = V.MultiplyAdd(x, b1, c61);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c62 = V.MultiplyAdd(x, b2, c62);
-                }
-            }
-
-            if (sizeof(R) > 7)
-            {
-                V x = V.Create(a7[p]);
-                c70 = V.MultiplyAdd(x, b0, c70);
-                if (sizeof(W) > 1)
-                {
-                    c71 = V.MultiplyAdd(x, b1, c71);
-                }
-
-                if (sizeof(W) > 2)
-                {
-                    c72 = V.MultiplyAdd(x, b2, c72);
-                }
-            }
-
-            p += step;
         }
 
-        V factor = V.Create(scale);
+        float* c = call->C;
+        nint ldc = call->Ldc;
+        int last = call->Last;
+        bool accumulate = call->Accumulate;
+        V factor = V.Create(call->Scale);
         StoreRow<V, W>(c, c00, c01, c02, factor, last, accumulate);
 
         if (sizeof(R) > 1)
@@ -249,12 +210,54 @@ internal static unsafe class GemmTileKernel
         }
     }
 
+    // One row of the tile of C, and a share of what the caller announced.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchPart<V, R, W>(GemmTileCall* call, int part)
+        where V : struct, ILanes<V>
+        where R : unmanaged
+        where W : unmanaged
+    {
+        if (part < sizeof(R))
+        {
+            float* c = call->C + (part * call->Ldc);
+            Prefetch(c);
+            if (sizeof(W) > 1)
+            {
+                Prefetch(c + V.Count);
+            }
+
+            if (sizeof(W) > 2)
+            {
+                Prefetch(c + (2 * V.Count));
+            }
+
+            Prefetch(c + (sizeof(W) * V.Count) - 1);
+        }
+
+        for (int line = call->AheadLines; line > 0; line--)
+        {
+            PrefetchFar(call->Ahead);
+            call->Ahead += 16;
+        }
+    }
+
+    // Into the first-level cache.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(void* address)
     {
         if (Sse.IsSupported)
         {
             Sse.Prefetch0(address);
+        }
+    }
+
+    // Into the second-level cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchFar(void* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(address);
         }
     }
 
@@ -285,4 +288,45 @@ internal static unsafe class GemmTileKernel
             V.Store(accumulate ? V.MultiplyAdd(end, factor, V.Load(c, last)) : end * factor, c, last);
         }
     }
+
+    /// <summary>1 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 1)]
+    internal readonly struct N1;
+
+    /// <summary>2 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 2)]
+    internal readonly struct N2;
+
+    /// <summary>3 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 3)]
+    internal readonly struct N3;
+
+    /// <summary>4 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 4)]
+    internal readonly struct N4;
+
+    /// <summary>5 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 5)]
+    internal readonly struct N5;
+
+    /// <summary>6 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 6)]
+    internal readonly struct N6;
+
+    /// <summary>7 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 7)]
+    internal readonly struct N7;
+
+    /// <summary>8 as a type, by its size.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 8)]
+    internal readonly struct N8;
+
+    /// <summary>Operands are read only.</summary>
+    internal readonly struct PackNothing;
+
+    /// <summary>The strip of A is copied to Packed, R floats a step.</summary>
+    internal readonly struct PackA;
+
+    /// <summary>The panel of B is copied to Packed without gaps.</summary>
+    internal readonly struct PackB;
 }

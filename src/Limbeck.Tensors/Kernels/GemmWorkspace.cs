@@ -3,31 +3,40 @@ using System.Runtime.InteropServices;
 namespace Limbeck.Tensors.Kernels;
 
 /// <summary>Memory for packed operands that a thread keeps between its matrix products: it grows to the largest that was asked for.</summary>
-/// <remarks>One for each calling thread, so that concurrent products and products inside a team's task do not share it.</remarks>
+/// <remarks>One for each thread, so that concurrent products and products inside a team's task do not share it.</remarks>
 internal sealed unsafe class GemmWorkspace
 {
     [ThreadStatic]
-    private static GemmWorkspace? current;
+    private static GemmWorkspace? caller;
+
+    [ThreadStatic]
+    private static GemmWorkspace? task;
 
     private float* memory;
-    private long length;
+    private nint length;
 
     ~GemmWorkspace() => NativeMemory.AlignedFree(memory);
 
-    /// <summary>Memory of the calling thread, with any content; valid until its next call.</summary>
+    /// <summary>Memory for what the thread that asks for a product shares with its team.</summary>
     /// <param name="floats">Floats needed.</param>
-    /// <returns>Aligned to 4096 bytes.</returns>
+    /// <returns>Memory with any content, aligned to 4096 bytes, valid until the thread's next call.</returns>
     /// <exception cref="OutOfMemoryException">The system has no more memory.</exception>
-    public static float* Get(long floats) => (current ??= new GemmWorkspace()).Grow(floats);
+    public static float* ForCaller(long floats) => (caller ??= new GemmWorkspace()).Grow(checked((nint)floats));
 
-    private float* Grow(long floats)
+    /// <summary>Memory for a task of a product: another than <see cref="ForCaller"/> gives the same thread.</summary>
+    /// <param name="floats">Floats needed.</param>
+    /// <returns>Memory with any content, aligned to 4096 bytes, valid until the thread's next call.</returns>
+    /// <exception cref="OutOfMemoryException">The system has no more memory.</exception>
+    public static float* ForTask(nint floats) => (task ??= new GemmWorkspace()).Grow(floats);
+
+    private float* Grow(nint floats)
     {
         if (floats > length)
         {
             NativeMemory.AlignedFree(memory);
             memory = null;
             length = 0;
-            memory = (float*)NativeMemory.AlignedAlloc(checked((nuint)floats * sizeof(float)), 4096);
+            memory = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 4096);
             length = floats;
         }
 

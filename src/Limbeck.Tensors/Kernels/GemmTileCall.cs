@@ -1,0 +1,47 @@
+namespace Limbeck.Tensors.Kernels;
+
+/// <summary>The operands of one tile of a matrix product. A caller that computes many tiles changes only what differs.</summary>
+internal unsafe struct GemmTileCall
+{
+    /// <summary>Length of the sum, 0 or more.</summary>
+    public nint K;
+
+    /// <summary>Element (row i, step p) is A[i*ARow + p*AStep].</summary>
+    public float* A;
+
+    /// <summary>Distance of A's rows in floats.</summary>
+    public nint ARow;
+
+    /// <summary>Distance of A's steps along k in floats.</summary>
+    public nint AStep;
+
+    /// <summary>The panel: step p is the W vectors at B + p*BStep, all of which are read.</summary>
+    public float* B;
+
+    /// <summary>Distance of B's steps along k in floats; the panel's width where it is packed.</summary>
+    public nint BStep;
+
+    /// <summary>First element of the tile.</summary>
+    public float* C;
+
+    /// <summary>Distance of C's rows in floats.</summary>
+    public nint Ldc;
+
+    /// <summary>Lanes that C has of the last vector, 1..lanes.</summary>
+    public int Last;
+
+    /// <summary>Whether C is added to; else C is only written.</summary>
+    public bool Accumulate;
+
+    /// <summary>Factor on the product.</summary>
+    public float Scale;
+
+    /// <summary>Where a tile that packs puts its copy.</summary>
+    public float* Packed;
+
+    /// <summary>What the caller will need later: the tile fetches it into the second-level cache and moves the pointer on.</summary>
+    public float* Ahead;
+
+    /// <summary>Cache lines of <see cref="Ahead"/> to fetch, an eighth of the number for the tile.</summary>
+    public int AheadLines;
+}
