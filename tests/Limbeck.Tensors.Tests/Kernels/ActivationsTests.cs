@@ -6,9 +6,9 @@ public sealed unsafe class ActivationsTests
 {
     private const int Seed = 815;
 
-    // Times max(1, |x|). Worst seen: forward 6.1e-8; backward 3.1e-7 (GELU; dy up to 4).
-    private const double ForwardError = 1e-7;
-    private const double BackwardError = 6e-7;
+    // Times max(1, |x|). Worst seen: forward 9e-8; backward 5.3e-7 (GELU; dy up to 4).
+    private const double ForwardError = 1.2e-7;
+    private const double BackwardError = 7e-7;
 
     public static TheoryData<Activation> Kinds => [Activation.None, Activation.Gelu, Activation.Tanh, Activation.Relu];
 

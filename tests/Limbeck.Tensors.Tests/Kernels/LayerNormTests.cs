@@ -8,9 +8,9 @@ public sealed unsafe class LayerNormTests
     private const int Seed = 99;
     private const float Epsilon = 1e-12f;
 
-    // Of numbers of magnitude 1 to 4. Worst seen: forward 9e-7, backward 2e-6.
-    private const double ForwardError = 4e-6;
-    private const double BackwardError = 2e-5;
+    // Of numbers of magnitude 1 to 4. Worst seen: forward 3.6e-6, backward 2.7e-6.
+    private const double ForwardError = 6e-6;
+    private const double BackwardError = 1e-5;
 
     [Theory]
     [InlineData(0f, false)]
@@ -28,7 +28,7 @@ public sealed unsafe class LayerNormTests
     [Fact]
     public void A_row_far_from_zero_keeps_its_digits()
     {
-        // Mean 10000, deviation 1: the input's own rounding (5e-4) is exact in the reference, which starts from the floats. Worst seen 2e-6.
+        // Mean 10000, deviation 1: the input's own rounding (5e-4) is exact in the reference, which starts from the floats. Worst seen 7e-7.
         const double Allowed = 2e-5;
         const int Columns = 768;
         Random random = new(Seed);
