@@ -50,38 +50,54 @@ public static unsafe class ColumnSums
         where V : struct, ILanes<V>
     {
         Call* call = (Call*)state;
-        int first = task * RowBlocks.Columns;
-        int end = Math.Min(first + RowBlocks.Columns, call->Columns);
-        for (int row = 0; row < call->Rows; row += RowBlocks.Summed)
+        int column = task * RowBlocks.Columns;
+        int end = Math.Min(column + RowBlocks.Columns, call->Columns);
+        for (; column <= end - (2 * V.Count); column += 2 * V.Count)
         {
-            int last = Math.Min(row + RowBlocks.Summed, call->Rows);
-            int column = first;
-            for (; column <= end - (2 * V.Count); column += 2 * V.Count)
+            V sumA = V.Load(call->Sums + column);
+            V sumB = V.Load(call->Sums + column + V.Count);
+            V lostA = V.Zero;
+            V lostB = V.Zero;
+            for (int row = 0; row < call->Rows; row += RowBlocks.Summed)
             {
+                int last = Math.Min(row + RowBlocks.Summed, call->Rows);
                 V a = V.Zero;
                 V b = V.Zero;
-                for (int r = row; r < last; r++)
+                if (call->Y == null)
                 {
-                    long at = ((long)r * call->Ld) + column;
-                    if (call->Y == null)
+                    for (int r = row; r < last; r++)
                     {
-                        a += V.Load(call->X + at);
-                        b += V.Load(call->X + at + V.Count);
+                        float* x = call->X + ((long)r * call->Ld) + column;
+                        a += V.Load(x);
+                        b += V.Load(x + V.Count);
                     }
-                    else
+                }
+                else
+                {
+                    for (int r = row; r < last; r++)
                     {
+                        long at = ((long)r * call->Ld) + column;
                         a = V.MultiplyAdd(V.Load(call->X + at), V.Load(call->Y + at), a);
                         b = V.MultiplyAdd(V.Load(call->X + at + V.Count), V.Load(call->Y + at + V.Count), b);
                     }
                 }
 
-                V.Store(V.Load(call->Sums + column) + a, call->Sums + column);
-                V.Store(V.Load(call->Sums + column + V.Count) + b, call->Sums + column + V.Count);
+                Add(ref sumA, ref lostA, a);
+                Add(ref sumB, ref lostB, b);
             }
 
-            for (; column < end; column += V.Count)
+            V.Store(sumA, call->Sums + column);
+            V.Store(sumB, call->Sums + column + V.Count);
+        }
+
+        for (; column < end; column += V.Count)
+        {
+            int count = Math.Min(V.Count, end - column);
+            V sum = V.Load(call->Sums + column, count);
+            V lost = V.Zero;
+            for (int row = 0; row < call->Rows; row += RowBlocks.Summed)
             {
-                int count = Math.Min(V.Count, end - column);
+                int last = Math.Min(row + RowBlocks.Summed, call->Rows);
                 V a = V.Zero;
                 for (int r = row; r < last; r++)
                 {
@@ -90,9 +106,22 @@ public static unsafe class ColumnSums
                     a = call->Y == null ? a + x : V.MultiplyAdd(x, V.Load(call->Y + at, count), a);
                 }
 
-                V.Store(V.Load(call->Sums + column, count) + a, call->Sums + column, count);
+                Add(ref sum, ref lost, a);
             }
+
+            V.Store(sum, call->Sums + column, count);
         }
+    }
+
+    /// <summary>sum += x with what the last addition lost (Kahan's summation).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add<V>(ref V sum, ref V lost, V x)
+        where V : struct, ILanes<V>
+    {
+        x -= lost;
+        V next = sum + x;
+        lost = next - sum - x;
+        sum = next;
     }
 
     private struct Call

@@ -37,7 +37,7 @@ internal readonly struct DropoutLanes<V>
     {
         V h = V.AddInt(index, firstKey);
         h = V.MultiplyInt(V.Xor(h, V.ShiftRightLogical(h, 16)), V.CreateBits(DropoutMask.FirstMultiplier));
-        h = V.MultiplyInt(V.AddInt(V.Xor(h, V.ShiftRightLogical(h, 15)), secondKey), V.CreateBits(DropoutMask.SecondMultiplier));
+        h = V.MultiplyInt(V.Xor(V.Xor(h, V.ShiftRightLogical(h, 15)), secondKey), V.CreateBits(DropoutMask.SecondMultiplier));
         h = V.Xor(h, V.ShiftRightLogical(h, 17));
         return V.LessThanInt(V.Xor(h, V.CreateBits(int.MinValue)), threshold);
     }

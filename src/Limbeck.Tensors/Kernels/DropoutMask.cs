@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace Limbeck.Tensors.Kernels;
 
 /// <summary>The random masks of dropout: a hash of a key and an element's index says whether the element is kept, so a mask is never stored, the
@@ -39,13 +37,13 @@ public static class DropoutMask
         uint h = index + key;
         h ^= h >> 16;
         h *= FirstMultiplier;
-        h = (h ^ (h >> 15)) + SecondKey(key);
+        h = h ^ (h >> 15) ^ SecondKey(key);
         h *= unchecked((uint)SecondMultiplier);
         return h ^ (h >> 17);
     }
 
-    /// <summary>Enters after the first multiplication: without it two keys would give one sequence, shifted.</summary>
-    internal static uint SecondKey(uint key) => BitOperations.RotateLeft(key * 0x85157AF5, 15) ^ 0x6A09E667;
+    /// <summary>Enters between the multiplications: without it two keys would give one sequence, shifted. Mixed well, for keys may be neighbours.</summary>
+    internal static uint SecondKey(uint key) => (uint)(Mix(key + 0x9E3779B97F4A7C15) >> 32);
 
     /// <summary>Hashes below it are dropped: p * 2^32.</summary>
     internal static uint Threshold(float probability) =>

@@ -81,6 +81,7 @@ public static unsafe class Elementwise
     /// <param name="team">Threads.</param>
     public static bool AnyNonFinite(float* x, long n, WorkerTeam team) => FixedParts.Sum(n, Part, &NonFinitePart, x, team) > 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double SumPart(void* x, long first, long count)
     {
         float* from = (float*)x + first;
@@ -103,6 +104,7 @@ public static unsafe class Elementwise
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double SquaresPart(void* x, long first, long count)
     {
         float* from = (float*)x + first;
@@ -125,6 +127,7 @@ public static unsafe class Elementwise
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double NonFinitePart(void* x, long first, long count)
     {
         // 0 * x is 0 for every finite x, and NaN otherwise.

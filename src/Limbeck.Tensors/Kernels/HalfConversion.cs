@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Limbeck.Tensors.Threading;
 
@@ -30,6 +31,7 @@ public static unsafe class HalfConversion
         team.Run(checked((int)((n + Block - 1) / Block)), &ToSingleTask, &call);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FromSingleTask(void* state, int task, int worker)
     {
         Call* call = (Call*)state;
@@ -48,6 +50,7 @@ public static unsafe class HalfConversion
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ToSingleTask(void* state, int task, int worker)
     {
         Call* call = (Call*)state;
@@ -66,6 +69,7 @@ public static unsafe class HalfConversion
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Round(Vector256<uint> bits)
     {
         Vector256<uint> sign = bits & Vector256.Create(0x80000000u);
@@ -87,6 +91,7 @@ public static unsafe class HalfConversion
         return half | Vector256.ShiftRightLogical(sign, 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Widen(Vector256<uint> half)
     {
         Vector256<uint> sign = Vector256.ShiftLeft(half & Vector256.Create(0x8000u), 16);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Limbeck.Tensors.Threading;
 
@@ -131,6 +132,7 @@ public static unsafe class Losses
 
     private static int PartRows(int columns) => Math.Max(1, Part / Math.Max(1, columns));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double CrossEntropyPart(void* state, long first, long count)
     {
         Call* call = (Call*)state;
@@ -151,13 +153,15 @@ public static unsafe class Losses
                 continue;
             }
 
+            // The exponentials wait in the gradient; the label's difference of nearly equal numbers is taken in double precision.
             float largest = Largest(z, classes);
-            double logSum = Math.Log(SumExp(z, classes, largest, 1));
-            double atLabel = (double)z[label] - largest - logSum;
+            double atLabel = (double)z[label] - largest;
+            double sum = SumExp(z, gradient, classes, largest, 1);
+            atLabel -= Math.Log(sum);
             loss -= atLabel;
             if (gradient != null)
             {
-                WriteSoftmax(z, gradient, classes, largest, logSum, call->GradientScale);
+                Scale(gradient, classes, (float)(call->GradientScale / sum));
                 gradient[label] = (float)((Math.Exp(atLabel) - 1) * call->GradientScale);
             }
         }
@@ -170,6 +174,7 @@ public static unsafe class Losses
     private static double DivergencePart(void* state, long first, long count) => DistilPart((Call*)state, first, count, true);
 
     // With s = z_S/T - log sum exp, t the same of the teacher: -sum exp(t) s, or sum exp(t) (t - s). The gradient is (exp(s) - exp(t)) / T for both.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double DistilPart(Call* call, long first, long count, bool divergence)
     {
         int classes = call->Columns;
@@ -182,8 +187,8 @@ public static unsafe class Losses
             float* gradient = call->Gradient == null ? null : call->Gradient + (r * classes);
             float studentLargest = Largest(student, classes);
             float teacherLargest = Largest(teacher, classes);
-            double studentLog = Math.Log(SumExp(student, classes, studentLargest, inverse));
-            double teacherLog = Math.Log(SumExp(teacher, classes, teacherLargest, inverse));
+            double studentLog = Math.Log(SumExp(student, null, classes, studentLargest, inverse));
+            double teacherLog = Math.Log(SumExp(teacher, null, classes, teacherLargest, inverse));
             Vector256<double> sum = default;
             for (int c = 0; c < classes; c += 4)
             {
@@ -204,6 +209,7 @@ public static unsafe class Losses
         return loss;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double SquaredErrorPart(void* state, long first, long count)
     {
         Call* call = (Call*)state;
@@ -223,6 +229,7 @@ public static unsafe class Losses
     }
 
     // With A = |a|^2 + e, B = |b|^2 + e, D = sqrt(A B): d cos / da = b / D - a (a.b) / (A D).
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double CosinePart(void* state, long first, long count)
     {
         Call* call = (Call*)state;
@@ -265,6 +272,7 @@ public static unsafe class Losses
         return loss;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Largest(float* z, int classes)
     {
         float largest = float.NegativeInfinity;
@@ -291,30 +299,45 @@ public static unsafe class Losses
         return largest;
     }
 
-    private static double SumExp(float* z, int classes, float largest, double inverse)
+    /// <summary>The sum of exp((z - largest) * inverse), which is also written to <paramref name="exponentials"/> unless that is null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double SumExp(float* z, float* exponentials, int classes, float largest, double inverse)
     {
         Vector256<double> sum = default;
         for (int c = 0; c < classes; c += 4)
         {
             int lanes = Math.Min(4, classes - c);
-            sum += Inside(lanes, Vector256.Exp((Load(z + c, lanes) - Vector256.Create((double)largest)) * inverse));
+            Vector256<double> e = Vector256.Exp((Load(z + c, lanes) - Vector256.Create((double)largest)) * inverse);
+            sum += Inside(lanes, e);
+            if (exponentials != null)
+            {
+                Store(e, exponentials + c, lanes);
+            }
         }
 
         return Vector256.Sum(sum);
     }
 
-    private static void WriteSoftmax(float* z, float* gradient, int classes, float largest, double logSum, double scale)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scale(float* x, int n, float factor)
     {
-        for (int c = 0; c < classes; c += 4)
+        int i = 0;
+        for (; i <= n - 8; i += 8)
         {
-            int lanes = Math.Min(4, classes - c);
-            Store(Vector256.Exp(LogProbability(Load(z + c, lanes), largest, 1, logSum)) * scale, gradient + c, lanes);
+            (Vector256.Load(x + i) * factor).Store(x + i);
+        }
+
+        for (; i < n; i++)
+        {
+            x[i] *= factor;
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> LogProbability(Vector256<double> z, float largest, double inverse, double logSum) =>
         ((z - Vector256.Create((double)largest)) * inverse) - Vector256.Create(logSum);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Load(float* source, int lanes)
     {
         if (lanes == 4)
@@ -326,6 +349,7 @@ public static unsafe class Losses
         return Vector256.Create(source[0], lanes > 1 ? source[1] : 0.0, lanes > 2 ? source[2] : 0.0, 0.0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector256<double> value, float* destination, int lanes)
     {
         if (lanes == 4)
@@ -340,6 +364,7 @@ public static unsafe class Losses
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Inside(int lanes, Vector256<double> value) =>
         lanes == 4 ? value : Vector256.ConditionalSelect(Vector256.LessThan(Vector256<long>.Indices, Vector256.Create((long)lanes)).AsDouble(), value, Vector256<double>.Zero);
 

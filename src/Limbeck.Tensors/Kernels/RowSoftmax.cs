@@ -90,11 +90,21 @@ public static unsafe class RowSoftmax
         where V : struct, ILanes<V>
     {
         V top = V.Create(largest);
+        V total = V.Zero;
         V sum0 = V.Zero;
         V sum1 = V.Zero;
+        int steps = 0;
         int c = 0;
         for (; c <= columns - (2 * V.Count); c += 2 * V.Count)
         {
+            // A vocabulary is long: sums of sums lose less.
+            if (++steps % RowBlocks.Summed == 0)
+            {
+                total += sum0 + sum1;
+                sum0 = V.Zero;
+                sum1 = V.Zero;
+            }
+
             V e0 = VectorMath.ExpNonPositive(V.Load(x + c) - top);
             V e1 = VectorMath.ExpNonPositive(V.Load(x + c + V.Count) - top);
             sum0 += e0;
@@ -118,7 +128,7 @@ public static unsafe class RowSoftmax
             }
         }
 
-        return V.Sum(sum0 + sum1);
+        return V.Sum(total + (sum0 + sum1));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
