@@ -18,6 +18,7 @@ namespace Limbeck.Cli.Verbs;
 internal static class DoctorVerb
 {
     private const double MeasureSeconds = 0.7;
+    private static readonly string[] TokenizerFiles = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"];
     private const string Probe = "The quick brown fox jumps over the lazy dog.";
 
     /// <summary>Makes the verb.</summary>
@@ -111,7 +112,7 @@ internal static class DoctorVerb
 
     private static Finding Tokenizer(string weights, BertTokenizer tokenizer, BertConfig? config)
     {
-        string[] files = [.. new[] { "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json" }.Where(file => File.Exists(Path.Combine(weights, file)))];
+        string[] files = [.. TokenizerFiles.Where(file => File.Exists(Path.Combine(weights, file)))];
         string about = $"{tokenizer.VocabularySize:N0} wordpieces, {(tokenizer.Options.LowerCase ? "uncased" : "cased")} ({string.Join(", ", files)})";
         if (config is not null && tokenizer.VocabularySize > config.VocabularySize)
         {

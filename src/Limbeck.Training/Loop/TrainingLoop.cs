@@ -50,8 +50,9 @@ public sealed unsafe class TrainingLoop
         HashBuilder hash = new HashBuilder().Add("settings", fingerprint).Add("seed", $"{options.Seed}");
         foreach (Stage stage in stages)
         {
-            hash.Add("stage", stage.Name).Add("batches", stage.Batches.Fingerprint).Add("steps", stage.TotalSteps).Add("optimizer", stage.Optimizer.ToString())
+            HashBuilder own = new HashBuilder().Add("batches", stage.Batches.Fingerprint).Add("steps", stage.TotalSteps).Add("optimizer", stage.Optimizer.ToString())
                 .Add("schedule", stage.Schedule.ToString()).Add("accumulation", stage.Accumulation);
+            hash.Add($"stage {stage.Name}", own.ToKey());
         }
 
         this.fingerprint = hash.ToKey();
