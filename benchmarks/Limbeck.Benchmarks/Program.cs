@@ -12,6 +12,8 @@ internal static class Program
                 return GemmBenchmark.Run(rest);
             case "attention":
                 return AttentionBenchmark.Run(rest);
+            case "elementwise":
+                return ElementwiseBenchmark.Run(rest);
             case "peak":
                 return PeakBenchmark.Run(rest);
             case "encoder" or "train":
@@ -23,6 +25,7 @@ internal static class Program
                     Unknown benchmark '{verb}'. Known:
                       gemm [--threads N] [--filter TEXT] [--seconds S]   float32 matrix products against the peak of the same run
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
+                      elementwise                                        GELU, softmax, layer norm, dropout, AdamW: ns per element
                       encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N]   whole models
                       peers encoder [--onnx DIR --node-modules DIR] | text --glue DIR --tokenizer DIR | train [--python PROGRAM]   races against ONNX Runtime and PyTorch
                       peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth

@@ -8,7 +8,7 @@ namespace Limbeck.TestData;
 /// <summary>One golden: a safetensors file with the sidecar beside it.</summary>
 internal sealed class Golden : IDisposable
 {
-    private readonly ITensorSource source;
+    private readonly SafetensorsFile source;
 
     public Golden(string path)
     {

@@ -1,113 +1,100 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using Limbeck.Tensors.Threading;
+using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>Between float32 and IEEE half precision, for what is stored in half the space. Integer arithmetic, so the same bits on every machine.</summary>
-public static unsafe class HalfConversion
+/// <summary>Float32 to half precision and back, many at a time: the same bits as the casts of <see cref="Half"/> (NaN stays NaN).</summary>
+public static class HalfConversion
 {
-    private const int Block = 32768;
+    private const uint HalfInfinity = 0x7c00;
 
-    /// <summary>y = x rounded to half precision, halves to even; beyond 65520 it becomes infinite, NaN stays NaN.</summary>
-    /// <param name="x">[n].</param>
-    /// <param name="y">[n], bits of half-precision numbers.</param>
-    /// <param name="n">Number of elements.</param>
-    /// <param name="team">Threads.</param>
-    public static void FromSingle(float* x, ushort* y, long n, WorkerTeam team)
+    /// <summary>Rounds to the nearest half, ties to even.</summary>
+    /// <param name="source">The numbers.</param>
+    /// <param name="destination">As long as the source.</param>
+    /// <returns>True when all results are finite; false when one was not a number or beyond 65504, the largest half.</returns>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static bool Narrow(ReadOnlySpan<float> source, Span<Half> destination)
     {
-        Call call = new() { Single = x, Half = y, N = n };
-        team.Run(checked((int)((n + Block - 1) / Block)), &FromSingleTask, &call);
-    }
-
-    /// <summary>y = x, exactly.</summary>
-    /// <param name="x">[n], bits of half-precision numbers.</param>
-    /// <param name="y">[n].</param>
-    /// <param name="n">Number of elements.</param>
-    /// <param name="team">Threads.</param>
-    public static void ToSingle(ushort* x, float* y, long n, WorkerTeam team)
-    {
-        Call call = new() { Single = y, Half = x, N = n };
-        team.Run(checked((int)((n + Block - 1) / Block)), &ToSingleTask, &call);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FromSingleTask(void* state, int task, int worker)
-    {
-        Call* call = (Call*)state;
-        long i = (long)task * Block;
-        long end = Math.Min(i + Block, call->N);
-        for (; i <= end - 16; i += 16)
+        RequireEqual(source.Length, destination.Length);
+        ReadOnlySpan<uint> from = MemoryMarshal.Cast<float, uint>(source);
+        Span<ushort> into = MemoryMarshal.Cast<Half, ushort>(destination);
+        Vector<ushort> largest = Vector<ushort>.Zero;
+        int i = 0;
+        for (; i <= from.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
         {
-            Vector256<uint> low = Round(Vector256.Load((uint*)call->Single + i));
-            Vector256<uint> high = Round(Vector256.Load((uint*)call->Single + i + 8));
-            Vector256.Narrow(low, high).Store(call->Half + i);
+            Vector<ushort> halves = Vector.Narrow(Narrow(new Vector<uint>(from[i..])), Narrow(new Vector<uint>(from[(i + Vector<uint>.Count)..])));
+            halves.CopyTo(into[i..]);
+            largest = Vector.Max(largest, halves & new Vector<ushort>(0x7fff));
         }
 
-        for (; i < end; i++)
+        bool finite = Vector.LessThanAll(largest, new Vector<ushort>((ushort)HalfInfinity));
+        for (; i < source.Length; i++)
         {
-            call->Half[i] = BitConverter.HalfToUInt16Bits((Half)call->Single[i]);
+            destination[i] = (Half)source[i];
+            finite &= Half.IsFinite(destination[i]);
         }
+
+        return finite;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ToSingleTask(void* state, int task, int worker)
+    /// <summary>Widens halves; exact.</summary>
+    /// <param name="source">The halves.</param>
+    /// <param name="destination">As long as the source.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
     {
-        Call* call = (Call*)state;
-        long i = (long)task * Block;
-        long end = Math.Min(i + Block, call->N);
-        for (; i <= end - 16; i += 16)
+        RequireEqual(source.Length, destination.Length);
+        ReadOnlySpan<ushort> from = MemoryMarshal.Cast<Half, ushort>(source);
+        int i = 0;
+        for (; i <= from.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
         {
-            (Vector256<uint> low, Vector256<uint> high) = Vector256.Widen(Vector256.Load(call->Half + i));
-            Widen(low).Store(call->Single + i);
-            Widen(high).Store(call->Single + i + 8);
+            Vector.Widen(new Vector<ushort>(from[i..]), out Vector<uint> low, out Vector<uint> high);
+            Widen(low).CopyTo(destination[i..]);
+            Widen(high).CopyTo(destination[(i + Vector<float>.Count)..]);
         }
 
-        for (; i < end; i++)
+        for (; i < source.Length; i++)
         {
-            call->Single[i] = (float)BitConverter.UInt16BitsToHalf(call->Half[i]);
+            destination[i] = (float)source[i];
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Round(Vector256<uint> bits)
+    private static Vector<uint> Narrow(Vector<uint> bits)
     {
-        Vector256<uint> sign = bits & Vector256.Create(0x80000000u);
-        Vector256<uint> rest = bits ^ sign;
+        Vector<uint> size = bits & new Vector<uint>(0x7fffffff);
+        Vector<uint> sign = (bits >>> 16) & new Vector<uint>(0x8000);
 
-        // Normal results: add half a unit (0xFFF, or one more if the number is odd), move the exponent's bias from 127 to 15 (less 112 << 23). Overflow carries into infinity.
-        Vector256<uint> odd = Vector256.ShiftRightLogical(rest, 13) & Vector256<uint>.One;
-        Vector256<uint> normal = Vector256.ShiftRightLogical(rest + Vector256.Create(0xC8000FFFu) + odd, 13);
+        // Normal halves: drop 13 bits of the significand, ties to even (a carry moves on into the exponent), and re-bias the exponent by 112.
+        Vector<uint> odd = (size >>> 13) & Vector<uint>.One;
+        Vector<uint> normal = (size + odd + new Vector<uint>(unchecked(0xfff - (112u << 23)))) >>> 13;
 
-        // Below 2^-14: the unit of 1/2 is half precision's smallest number, so the addition rounds.
-        Vector256<uint> small = (rest.AsSingle() + Vector256.Create(0.5f)).AsUInt32() - Vector256.Create(0x3F000000u);
+        // Subnormal halves are multiples of 2^-24, which is the last bit of a float in [0.5, 1): adding 0.5 rounds to it.
+        Vector<float> half = new(0.5f);
+        Vector<uint> small = Vector.AsVectorUInt32(Vector.AsVectorSingle(size) + half) - Vector.AsVectorUInt32(half);
 
-        Vector256<uint> half = Vector256.ConditionalSelect(Vector256.LessThan(rest, Vector256.Create(0x38800000u)), small, normal);
-        half = Vector256.ConditionalSelect(Vector256.GreaterThan(rest, Vector256.Create(0x477FFFFFu)), Vector256.Create(0x7C00u), half);
+        Vector<uint> isNaN = Vector.GreaterThan(size, new Vector<uint>(0x7f800000));
+        Vector<uint> overflow = new Vector<uint>(HalfInfinity) | (isNaN & new Vector<uint>(0x200));
 
-        // A NaN keeps what fits of its payload and becomes quiet.
-        Vector256<uint> nan = (Vector256.ShiftRightLogical(rest, 13) & Vector256.Create(0x3FFu)) | Vector256.Create(0x7E00u);
-        half = Vector256.ConditionalSelect(Vector256.GreaterThan(rest, Vector256.Create(0x7F800000u)), nan, half);
-        return half | Vector256.ShiftRightLogical(sign, 16);
+        Vector<uint> result = Vector.ConditionalSelect(Vector.LessThan(size, new Vector<uint>(0x38800000)), small, normal);
+        result = Vector.ConditionalSelect(Vector.GreaterThanOrEqual(size, new Vector<uint>(0x47800000)), overflow, result);
+        return result | sign;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Widen(Vector256<uint> half)
+    private static Vector<float> Widen(Vector<uint> half)
     {
-        Vector256<uint> sign = Vector256.ShiftLeft(half & Vector256.Create(0x8000u), 16);
-        Vector256<uint> rest = half & Vector256.Create(0x7FFFu);
+        Vector<uint> size = (half & new Vector<uint>(0x7fff)) << 13;
 
-        // Scaling by 2^112 moves the bias and normalizes what was subnormal.
-        Vector256<uint> finite = (Vector256.ShiftLeft(rest, 13).AsSingle() * Vector256.Create(5.192296858534828e33f)).AsUInt32();
-        Vector256<uint> special = Vector256.ShiftLeft(rest, 13) | Vector256.Create(0x7F800000u);
-        special |= Vector256.GreaterThan(rest, Vector256.Create(0x7C00u)) & Vector256.Create(0x00400000u);
-        return (Vector256.ConditionalSelect(Vector256.GreaterThan(rest, Vector256.Create(0x7BFFu)), special, finite) | sign).AsSingle();
+        // Read as a float the bits are 2^-112 of the value, for subnormals too; infinities and NaNs then need the highest exponent.
+        Vector<float> scaled = Vector.AsVectorSingle(size) * new Vector<float>(BitConverter.UInt32BitsToSingle(239u << 23));
+        Vector<uint> special = Vector.GreaterThanOrEqual(size, new Vector<uint>(HalfInfinity << 13)) & new Vector<uint>(0x7f800000);
+        return Vector.AsVectorSingle(Vector.AsVectorUInt32(scaled) | special | ((half & new Vector<uint>(0x8000)) << 16));
     }
 
-    private struct Call
+    private static void RequireEqual(int source, int destination)
     {
-        public float* Single;
-        public ushort* Half;
-        public long N;
+        if (source != destination)
+        {
+            throw new ArgumentException($"{source} numbers cannot be converted into {destination} places; the lengths must be equal.");
+        }
     }
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Limbeck.Training.Data;
+using Limbeck.Training.Metrics;
 
 namespace Limbeck.Training.Evaluation;
 
@@ -12,6 +14,8 @@ namespace Limbeck.Training.Evaluation;
 /// </remarks>
 public static class ResultsPage
 {
+    private const ulong BootstrapSeed = 1;
+
     /// <summary>The method of the row that retention and lift compare with; at most one model of a table has it.</summary>
     public const string TeacherMethod = "teacher";
 
@@ -192,9 +196,9 @@ public static class ResultsPage
             return [.. cells, Nothing];
         }
 
-        (double low, double high) = PairedBootstrap.Interval(
-            task, CompactValues.Parse(pairs[0].First.Gold!),
-            [.. pairs.Select(static pair => (CompactValues.Parse(pair.First.Predictions!), CompactValues.Parse(pair.Second.Predictions!)))]);
+        (double low, double high) = PairedBootstrap.OverSeeds(
+            TaskDefinition.Find(task), CompactValues.Parse(pairs[0].First.Gold!),
+            [.. pairs.Select(static pair => (CompactValues.Parse(pair.First.Predictions!), CompactValues.Parse(pair.Second.Predictions!)))], BootstrapSeed);
         return [.. cells, $"{Signed(low)} to {Signed(high)}"];
     }
 

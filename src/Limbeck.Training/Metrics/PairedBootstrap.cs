@@ -46,6 +46,47 @@ public static class PairedBootstrap
         return Compare<double>((l, p) => MetricSet.PrimaryOf(task, l, p), scores, first, second, seed, resamples, confidence);
     }
 
+    /// <summary>Compares two rows of a table that were trained with several seeds each: the mean over seeds of the difference, first minus second, with all seeds scored on the same drawn rows.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="gold">[n] labels (class numbers) or numbers to predict.</param>
+    /// <param name="pairs">For each seed, both models' predictions of the same rows; at least one.</param>
+    /// <param name="seed">Says which rows are drawn.</param>
+    /// <param name="resamples">At least <see cref="LeastResamples"/>.</param>
+    /// <returns>Lower and upper end of the 95 % interval.</returns>
+    /// <exception cref="ArgumentException">No pair, no rows, or numbers of rows that differ.</exception>
+    public static (double Low, double High) OverSeeds(
+        TaskDefinition task, double[] gold, IReadOnlyList<(double[] First, double[] Second)> pairs, ulong seed, int resamples = LeastResamples)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(gold);
+        ArgumentNullException.ThrowIfNull(pairs);
+        ArgumentOutOfRangeException.ThrowIfLessThan(resamples, LeastResamples);
+        if (pairs.Count == 0 || gold.Length == 0 || pairs.Any(pair => pair.First.Length != gold.Length || pair.Second.Length != gold.Length))
+        {
+            throw new ArgumentException($"{task.Name}: a comparison needs at least one seed's predictions of both models for the same {gold.Length} rows", nameof(pairs));
+        }
+
+        var random = new SeededRandom(seed);
+        int[] rows = new int[gold.Length];
+        double[] differences = new double[resamples];
+        for (int r = 0; r < resamples; r++)
+        {
+            for (int i = 0; i < rows.Length; i++)
+            {
+                rows[i] = random.NextInt(rows.Length);
+            }
+
+            differences[r] = pairs.Average(pair => Primary(task, gold, pair.First, rows) - Primary(task, gold, pair.Second, rows));
+        }
+
+        Array.Sort(differences);
+        return (Statistics.Quantile(differences, 0.025), Statistics.Quantile(differences, 0.975));
+    }
+
+    private static double Primary(TaskDefinition task, double[] gold, double[] predicted, int[] rows) => task.Kind == TaskKind.Regression
+        ? MetricSet.PrimaryOf(task, rows.Select(row => gold[row]).ToArray().AsSpan(), rows.Select(row => predicted[row]).ToArray())
+        : MetricSet.PrimaryOf(task, rows.Select(row => (int)gold[row]).ToArray().AsSpan(), rows.Select(row => (int)predicted[row]).ToArray());
+
     private static BootstrapInterval Compare<T>(
         Func<T[], T[], double> metric, ReadOnlySpan<T> labels, ReadOnlySpan<T> first, ReadOnlySpan<T> second, ulong seed, int resamples, double confidence)
     {

@@ -8,7 +8,7 @@ public sealed class BertModel : IDisposable
 {
     private readonly Dictionary<string, Parameter> byName;
 
-    /// <summary>A model of zeros; <see cref="Initialize"/> gives it random weights.</summary>
+    /// <summary>A model of zeros; <see cref="Initialize(SeededRandom)"/> gives it random weights.</summary>
     /// <param name="config">Sizes, rates, labels.</param>
     /// <param name="head">What stands on the encoder.</param>
     /// <param name="withPooler">Whether there is a pooler; a classifier always has one, a masked language model never.</param>

@@ -2,83 +2,77 @@ using Limbeck.Tensors.Kernels;
 
 namespace Limbeck.Tensors.Tests.Kernels;
 
-public sealed unsafe class HalfConversionTests
+public class HalfConversionTests
 {
     [Fact]
-    public void Every_half_widens_exactly_and_comes_back()
+    public void Every_half_widens_as_its_cast_does()
     {
-        ushort[] bits = [.. Enumerable.Range(0, 65536).Select(i => (ushort)i)];
-        using GuardedArray single = new(65536);
-        ushort[] back = new ushort[65536];
-        fixed (ushort* from = bits, to = back)
+        Half[] halves = [.. Enumerable.Range(0, 65536).Select(i => BitConverter.UInt16BitsToHalf((ushort)i))];
+        float[] wide = new float[halves.Length];
+        HalfConversion.Widen(halves, wide);
+        for (int i = 0; i < halves.Length; i++)
         {
-            HalfConversion.ToSingle(from, single.Pointer, 65536, KernelCheck.One);
-            HalfConversion.FromSingle(single.Pointer, to, 65536, KernelCheck.One);
-        }
-
-        for (int i = 0; i < 65536; i++)
-        {
-            Half half = BitConverter.UInt16BitsToHalf((ushort)i);
-            if (Half.IsNaN(half))
-            {
-                Assert.True(float.IsNaN(single[i]) && Half.IsNaN(BitConverter.UInt16BitsToHalf(back[i])));
-                continue;
-            }
-
-            Assert.Equal(BitConverter.SingleToInt32Bits((float)half), BitConverter.SingleToInt32Bits(single[i]));
-            Assert.Equal((ushort)i, back[i]);
+            AssertSame((float)halves[i], wide[i]);
         }
     }
 
     [Fact]
-    public void Rounding_is_to_nearest_with_halves_to_even()
+    public void Floats_at_and_beside_every_half_and_every_tie_narrow_as_their_cast_does()
     {
-        // Every midpoint between neighbours of half precision, one bit below and one above; and a sweep of all exponents.
-        List<float> values = [0f, -0f, 65504f, 65519.996f, 65520f, 65536f, 1e30f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN, float.Epsilon];
-        for (int i = 0; i < 0x7BFF; i++)
+        List<float> values = [];
+        for (int i = 0; i <= 0x7c00; i++)
         {
-            float middle = ((float)BitConverter.UInt16BitsToHalf((ushort)i) + (float)BitConverter.UInt16BitsToHalf((ushort)(i + 1))) / 2;
-            values.AddRange([middle, MathF.BitIncrement(middle), MathF.BitDecrement(middle), -middle]);
+            float half = (float)BitConverter.UInt16BitsToHalf((ushort)i);
+            float next = i < 0x7bff ? (float)BitConverter.UInt16BitsToHalf((ushort)(i + 1)) : 65536;
+            float tie = half + ((next - half) / 2);
+            values.AddRange([half, MathF.BitIncrement(half), MathF.BitDecrement(half), tie, MathF.BitIncrement(tie), MathF.BitDecrement(tie)]);
         }
 
-        for (long bits = 0; bits <= uint.MaxValue; bits += 49_999)
+        values.AddRange([float.MaxValue, float.PositiveInfinity, float.NaN, float.Epsilon, 65519.99f, 65520]);
+        float[] all = [.. values, .. values.Select(value => -value)];
+        Half[] halves = new Half[all.Length];
+        Assert.False(HalfConversion.Narrow(all, halves));
+        for (int i = 0; i < all.Length; i++)
         {
-            values.Add(BitConverter.UInt32BitsToSingle((uint)bits));
+            AssertSame((float)(Half)all[i], (float)halves[i]);
         }
+    }
 
-        using GuardedArray x = new(values.ToArray());
-        ushort[] y = new ushort[x.Length];
-        fixed (ushort* to = y)
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    [InlineData(65520)]
+    [InlineData(-65520)]
+    public void A_value_that_no_half_can_hold_is_told_at_every_place_of_every_length(float value)
+    {
+        for (int length = 1; length < 80; length++)
         {
-            HalfConversion.FromSingle(x.Pointer, to, x.Length, KernelCheck.One);
-        }
-
-        for (int i = 0; i < y.Length; i++)
-        {
-            Half expected = (Half)x[i];
-            Assert.True(
-                BitConverter.HalfToUInt16Bits(expected) == y[i] || (Half.IsNaN(expected) && Half.IsNaN(BitConverter.UInt16BitsToHalf(y[i]))),
-                $"{x[i]:g9} became {y[i]:x4}, expected {BitConverter.HalfToUInt16Bits(expected):x4}");
+            float[] values = new float[length];
+            values.AsSpan().Fill(65519);
+            Half[] halves = new Half[length];
+            Assert.True(HalfConversion.Narrow(values, halves));
+            for (int at = 0; at < length; at++)
+            {
+                values.AsSpan().Fill(1);
+                values[at] = value;
+                Assert.False(HalfConversion.Narrow(values, halves));
+            }
         }
     }
 
     [Fact]
-    public void Every_length_is_converted_whole()
-    {
-        for (int n = 0; n <= 70; n++)
-        {
-            using GuardedArray x = GuardedArray.Random(new Random(n), n);
-            using GuardedArray back = new(n);
-            ushort[] y = new ushort[n + 1];
-            y[n] = 0xABCD;
-            fixed (ushort* to = y)
-            {
-                HalfConversion.FromSingle(x.Pointer, to, n, KernelCheck.One);
-                HalfConversion.ToSingle(to, back.Pointer, n, KernelCheck.One);
-            }
+    public void Lengths_that_differ_are_refused() =>
+        Assert.Throws<ArgumentException>(() => HalfConversion.Widen(new Half[3], new float[4]));
 
-            Assert.Equal(0xABCD, y[n]);
-            Assert.Equal(x.Span.ToArray().Select(v => (float)(Half)v), back.Span.ToArray());
+    private static void AssertSame(float expected, float got)
+    {
+        if (float.IsNaN(expected))
+        {
+            Assert.True(float.IsNaN(got));
+        }
+        else
+        {
+            Assert.Equal(BitConverter.SingleToInt32Bits(expected), BitConverter.SingleToInt32Bits(got));
         }
     }
 }

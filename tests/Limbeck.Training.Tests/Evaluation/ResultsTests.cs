@@ -1,4 +1,6 @@
+using Limbeck.Training.Data;
 using Limbeck.Training.Evaluation;
+using Limbeck.Training.Metrics;
 
 namespace Limbeck.Training.Tests.Evaluation;
 
@@ -93,24 +95,6 @@ public sealed class ResultsTests : IDisposable
     }
 
     [Fact]
-    public void Scores_of_rows_are_those_of_the_definitions()
-    {
-        double[] gold = [1, 1, 1, 0, 0, 1, 0, 1], predicted = [1, 0, 1, 0, 1, 1, 0, 1];
-        int[] all = [.. Enumerable.Range(0, 8)];
-
-        // TP 4, FN 1, FP 1, TN 2.
-        Assert.Equal(0.75, TaskScore.OfRows("RTE", gold, predicted, all), 1e-12);
-        Assert.Equal((0.75 + 0.8) / 2, TaskScore.OfRows("MRPC", gold, predicted, all), 1e-12);
-        Assert.Equal(7 / 15.0, TaskScore.OfRows("CoLA", gold, predicted, all), 1e-12);
-        Assert.Equal(1, TaskScore.OfRows("RTE", gold, predicted, [0, 0, 3]), 1e-12);
-        Assert.Equal(0, TaskScore.OfRows("CoLA", gold, predicted, [0, 0, 2]));
-
-        // x = 1 2 3 4, y = 1 4 9 9: Pearson 14.5 / sqrt(5 * 46.75); ranks of y are 1 2 3.5 3.5, Spearman 4.5 / sqrt(5 * 4.5).
-        double expected = ((14.5 / Math.Sqrt(5 * 46.75)) + (4.5 / Math.Sqrt(5 * 4.5))) / 2;
-        Assert.Equal(expected, TaskScore.OfRows("STS-B", [1, 2, 3, 4], [1, 4, 9, 9], [0, 1, 2, 3]), 1e-12);
-    }
-
-    [Fact]
     public void The_bootstrap_interval_holds_the_difference_and_is_the_same_each_time()
     {
         double[] gold = new double[400], good = new double[400], bad = new double[400];
@@ -121,14 +105,14 @@ public sealed class ResultsTests : IDisposable
             bad[i] = i % 5 == 0 ? 1 - gold[i] : gold[i];
         }
 
-        (double low, double high) = PairedBootstrap.Interval("RTE", gold, [(good, bad)]);
+        (double low, double high) = PairedBootstrap.OverSeeds(TaskDefinition.Rte, gold, [(good, bad)], 1);
 
         // The difference is a share of 40 rows of 400 where only the good one is right: 0.1 with a standard error of 0.015.
         Assert.InRange(low, 0.05, 0.085);
         Assert.InRange(high, 0.115, 0.15);
-        Assert.Equal((low, high), PairedBootstrap.Interval("RTE", gold, [(good, bad)]));
-        Assert.Equal((0, 0), PairedBootstrap.Interval("RTE", gold, [(good, good), (bad, bad)]));
-        Assert.Throws<ArgumentException>(() => PairedBootstrap.Interval("RTE", gold, [(good, [1])]));
+        Assert.Equal((low, high), PairedBootstrap.OverSeeds(TaskDefinition.Rte, gold, [(good, bad)], 1));
+        Assert.Equal((0, 0), PairedBootstrap.OverSeeds(TaskDefinition.Rte, gold, [(good, good), (bad, bad)], 1));
+        Assert.Throws<ArgumentException>(() => PairedBootstrap.OverSeeds(TaskDefinition.Rte, gold, [(good, [1])], 1));
     }
 
     [Fact]
