@@ -28,10 +28,10 @@ internal sealed record BenchmarkModel(string Name, int Layers, int Hidden, int H
     }
 
     /// <summary>Sequences of given lengths, of random words.</summary>
-    public static PackedBatch Batch(IEnumerable<int> lengths)
+    public static (int[] Ids, int[] TypeIds)[] Sequences(IEnumerable<int> lengths)
     {
         SeededRandom random = new(2);
-        return PackedBatch.Pack([.. lengths.Select(length => (Enumerable.Range(0, length).Select(_ => 1000 + random.NextInt(20000)).ToArray(), new int[length]))]);
+        return [.. lengths.Select(length => (Enumerable.Range(0, length).Select(_ => 1000 + random.NextInt(20000)).ToArray(), new int[length]))];
     }
 
     /// <summary>Useful flops of the encoder's forward pass: 2mnk for each product, attention's two included.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Limbeck.Inference;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Tensors.Kernels;
@@ -25,7 +26,9 @@ internal static class ModelBenchmark
         {
             using BertModel model = sizes.Create();
             int[] lengths = [.. Enumerable.Repeat(length, batch)];
-            PackedBatch packed = BenchmarkModel.Batch(lengths);
+            (int[] Ids, int[] TypeIds)[] sequences = BenchmarkModel.Sequences(lengths);
+            PackedBatch packed = PackedBatch.Pack(sequences);
+            using PackedRunner runner = new(new ModelOptions { Team = team, TokensAtOnce = BenchmarkOptions.Integer(args, "--tokens-at-once", new ModelOptions().TokensAtOnce) });
             int[] labels = [.. Enumerable.Range(0, batch).Select(i => i % 2)];
             using Tape tape = new(recording: training, team) { Seed = 1 };
             using Optimizer optimizer = new(new OptimizerSettings(), model.Parameters, team);
@@ -45,8 +48,7 @@ internal static class ModelBenchmark
                 }
                 else
                 {
-                    model.Encoder.Forward(tape, packed);
-                    tape.Reset();
+                    runner.Run(sequences, (inference, part, _) => model.Encoder.Forward(inference, part), CancellationToken.None);
                 }
 
                 if (round >= 0)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Limbeck.Inference;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Tensors.Kernels;
@@ -37,15 +38,11 @@ internal static class PeersBenchmark
         foreach (BenchmarkModel sizes in BenchmarkModel.Chosen(args))
         {
             using BertModel model = sizes.Create();
-            using Tape tape = new(recording: false, team);
-            PackedBatch packed = BenchmarkModel.Batch(lengths);
+            using PackedRunner runner = new(new ModelOptions { Team = team });
+            (int[] Ids, int[] TypeIds)[] sequences = BenchmarkModel.Sequences(lengths);
             Rounds rounds = Rounds.Alternate(
                 args, team,
-                () =>
-                {
-                    model.Logits(tape, packed);
-                    tape.Reset();
-                },
+                () => runner.Run(sequences, (tape, part, _) => model.Logits(tape, part), CancellationToken.None),
                 () => peer.Seconds(new { model = sizes.Name, batches = new[] { lengths } }));
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
@@ -68,8 +65,8 @@ internal static class PeersBenchmark
         foreach (BenchmarkModel sizes in BenchmarkModel.Chosen(args))
         {
             using BertModel model = sizes.Create();
-            using Tape tape = new(recording: false, team);
-            PackedBatch[] batches = [.. inOrder.Select(BenchmarkModel.Batch)];
+            using PackedRunner runner = new(new ModelOptions { Team = team });
+            (int[] Ids, int[] TypeIds)[][] batches = [.. inOrder.Select(lengths => BenchmarkModel.Sequences(lengths))];
             Rounds first = Race(inOrder);
             Rounds second = Race(sorted);
             Console.WriteLine(string.Create(
@@ -80,10 +77,9 @@ internal static class PeersBenchmark
                 args, team,
                 () =>
                 {
-                    foreach (PackedBatch batch in batches)
+                    foreach ((int[] Ids, int[] TypeIds)[] batch in batches)
                     {
-                        model.Logits(tape, batch);
-                        tape.Reset();
+                        runner.Run(batch, (tape, part, _) => model.Logits(tape, part), CancellationToken.None);
                     }
                 },
                 () => peer.Seconds(new { model = sizes.Name, batches = theirs }));
@@ -107,7 +103,7 @@ internal static class PeersBenchmark
             using BertModel model = sizes.Create();
             using Tape tape = new(recording: true, team) { Seed = 1 };
             using Optimizer optimizer = new(new OptimizerSettings(), model.Parameters, team);
-            PackedBatch packed = BenchmarkModel.Batch(lengths);
+            PackedBatch packed = PackedBatch.Pack(BenchmarkModel.Sequences(lengths));
             int[] labels = [.. Enumerable.Range(0, batch).Select(i => i % 2)];
             double theirMemory = 0;
             Rounds rounds = Rounds.Alternate(

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Limbeck.Tensors;
 using Limbeck.Tensors.Threading;
-using Limbeck.Tokenization;
 
 namespace Limbeck.Inference;
 
@@ -11,12 +10,12 @@ internal sealed class PackedRunner(ModelOptions options) : IDisposable
     private readonly ConcurrentBag<Tape> tapes = [];
 
     /// <summary>Runs all sequences in the order given; nothing is padded, so their lengths need not be alike.</summary>
-    /// <param name="encodings">The sequences.</param>
+    /// <param name="sequences">Ids and segment ids of each.</param>
     /// <param name="run">Computes one batch; gets the tape, the batch and the numbers of its sequences.</param>
     /// <param name="cancellation">Checked before each batch.</param>
-    public void Run(IReadOnlyList<Encoding> encodings, Action<Tape, PackedBatch, int[]> run, CancellationToken cancellation)
+    public void Run(IReadOnlyList<(int[] Ids, int[] TypeIds)> sequences, Action<Tape, PackedBatch, int[]> run, CancellationToken cancellation)
     {
-        if (encodings.Count == 0)
+        if (sequences.Count == 0)
         {
             return;
         }
@@ -25,19 +24,19 @@ internal sealed class PackedRunner(ModelOptions options) : IDisposable
         try
         {
             int start = 0;
-            while (start < encodings.Count)
+            while (start < sequences.Count)
             {
                 cancellation.ThrowIfCancellationRequested();
                 int end = start;
                 int tokens = 0;
-                while (end < encodings.Count && (end == start || tokens + encodings[end].Ids.Length <= options.TokensAtOnce))
+                while (end < sequences.Count && (end == start || tokens + sequences[end].Ids.Length <= options.TokensAtOnce))
                 {
-                    tokens += encodings[end].Ids.Length;
+                    tokens += sequences[end].Ids.Length;
                     end++;
                 }
 
                 int[] numbers = [.. Enumerable.Range(start, end - start)];
-                run(tape, PackedBatch.Pack([.. numbers.Select(i => (encodings[i].Ids, encodings[i].TypeIds))]), numbers);
+                run(tape, PackedBatch.Pack([.. numbers.Select(i => sequences[i])]), numbers);
                 tape.Reset();
                 start = end;
             }

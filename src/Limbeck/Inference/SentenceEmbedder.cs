@@ -59,7 +59,7 @@ public sealed class SentenceEmbedder : IDisposable
         Encoding[] encodings = tokenizer.EncodeBatch([.. texts.Select(text => (text, (string?)null))], MaxSequenceLength, threads: Team.Threads);
         float[][] vectors = new float[texts.Count][];
         runner.Run(
-            encodings,
+            [.. encodings.Select(encoding => (encoding.Ids, encoding.TypeIds))],
             (tape, batch, numbers) =>
             {
                 Tensor pooled = Pool(tape, model.Encoder.Forward(tape, batch).LastHidden, batch);

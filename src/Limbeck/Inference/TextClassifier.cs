@@ -73,7 +73,7 @@ public sealed class TextClassifier : IDisposable
         Encoding[] encodings = tokenizer.EncodeBatch([.. texts.Select(text => (text.Text, text.Pair))], MaxSequenceLength, threads: Team.Threads);
         Prediction[] predictions = new Prediction[texts.Count];
         runner.Run(
-            encodings,
+            [.. encodings.Select(encoding => (encoding.Ids, encoding.TypeIds))],
             (tape, batch, numbers) =>
             {
                 Tensor logits = model.Logits(tape, batch);
