@@ -41,7 +41,7 @@ public static class CompressJob
         (BertModel made, BertTokenizer tokenizer, LayerMap map) = Student.Make(settings, teacher, teacherTokenizer, teacherRows, context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
-        EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : TrainedModel.Encode(all, tokenizer, length, context);
+        EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
         EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
         EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
         MetricSet? teacherScore = task.Validation is null ? null : Evaluator.Score(
