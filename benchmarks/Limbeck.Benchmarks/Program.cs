@@ -18,6 +18,10 @@ internal static class Program
                 return PeakBenchmark.Run(rest);
             case "encoder" or "train":
                 return ModelBenchmark.Run(args);
+            case "cell":
+                return ResultCells.Run(rest);
+            case "results":
+                return ResultCells.Render(rest);
             case "peers":
                 return PeersBenchmark.Run(rest);
             default:
@@ -27,6 +31,8 @@ internal static class Program
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
                       elementwise                                        GELU, softmax, layer norm, dropout, AdamW: ns per element
                       encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N]   whole models
+                      cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S]   trains and scores one cell of docs/results
+                      results [FOLDER]                                   renders docs/results
                       peers encoder [--onnx DIR --node-modules DIR] | text --glue DIR --tokenizer DIR | train [--python PROGRAM]   races against ONNX Runtime and PyTorch
                       peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth
                     """);

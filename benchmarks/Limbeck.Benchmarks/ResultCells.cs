@@ -1,0 +1,158 @@
+using System.Globalization;
+using Limbeck.Models;
+using Limbeck.Tensors.Threading;
+using Limbeck.Tokenization;
+using Limbeck.Training.Data;
+using Limbeck.Training.Evaluation;
+using Limbeck.Training.Jobs;
+using Limbeck.Training.Loop;
+using Limbeck.Training.Metrics;
+
+namespace Limbeck.Benchmarks;
+
+/// <summary>
+/// The tables of docs/results: one resumable command trains and scores one cell and appends its line to a .jsonl file; a cell that is there already is skipped.
+/// Every row is scored with the last checkpoint on the dev rows; nothing is chosen on them.
+/// </summary>
+internal static class ResultCells
+{
+    /// <summary>Epochs and learning rate of the teacher for each task: batch 32, length 128, AdamW with decay 0.01 on everything, clipping at 1, linear with 10 % warm-up.</summary>
+    private static readonly Dictionary<string, (int Epochs, double Rate)> TeacherSettings = new()
+    {
+        ["SST-2"] = (2, 3e-5),
+        ["MRPC"] = (4, 5e-5),
+        ["CoLA"] = (5, 5e-5),
+        ["STS-B"] = (4, 5e-5),
+        ["RTE"] = (5, 5e-5),
+    };
+
+    /// <summary>Passes over the training set in the intermediate stage; the prediction stage makes 3.</summary>
+    private static int IntermediatePasses(string task) => task switch { "CoLA" => 20, "SST-2" => 5, _ => 10 };
+
+    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I] [--table NAME] [--results FILE] [--threads N]</summary>
+    public static int Run(string[] args)
+    {
+        string row = Need(args, "--row");
+        TaskDefinition task = TaskDefinition.Find(Need(args, "--task"));
+        int seed = BenchmarkOptions.Integer(args, "--seed", 1);
+        string table = BenchmarkOptions.Text(args, "--table") ?? "task-distillation";
+        string student = row == "teacher" ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model"))) : Need(args, "--student");
+        string init = BenchmarkOptions.Text(args, "--student-init") ?? "random";
+        ResultsFile results = new(BenchmarkOptions.Text(args, "--results") ?? Path.Combine("docs", "results", $"{table}.jsonl"));
+        string method = row == "tinybert" && init != "random" ? $"tinybert, init {init}" : row;
+        string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
+        if (results.Contains(cell))
+        {
+            Console.WriteLine($"{results.FilePath} has {cell} already");
+            return 0;
+        }
+
+        using WorkerTeam team = new(BenchmarkOptions.Integer(args, "--threads", WorkerTeam.PhysicalCores));
+        using CancellationTokenSource source = new();
+        Console.CancelKeyPress += (_, pressed) =>
+        {
+            pressed.Cancel = true;
+            source.Cancel();
+        };
+        JobContext context = new(Console.Error, ProgressDisplay.OnStandardError(), team, source.Token);
+        string runs = Need(args, "--runs");
+        string output = Path.Combine(runs, cell.Replace('/', '_').Replace(", ", "_", StringComparison.Ordinal).Replace(' ', '-'));
+        TrainingReport report = row == "teacher"
+            ? Teacher(args, task, seed, output, context)
+            : Student(args, task, seed, student, init, row == "alone", Path.Combine(runs, $"{table}_{Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model")))}_teacher_{task.Name}_1"), output, context);
+        (string gold, string predictions) = Answers(task, Need(args, "--glue"), report, team);
+        results.Append(new ResultLine
+        {
+            Cell = cell,
+            Table = table,
+            Model = student,
+            Method = method,
+            Task = task.Name,
+            Seed = seed,
+            Metrics = report.Metrics!.Values.ToDictionary(pair => pair.Key, pair => pair.Value),
+            Majority = report.Majority!.Values.ToDictionary(pair => pair.Key, pair => pair.Value),
+            Steps = report.Steps,
+            Seconds = report.Seconds,
+            Command = $"dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- cell --table {table} --row {row} --task {task.Name} --seed {seed}"
+                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {init}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
+            Gold = gold,
+            Predictions = predictions,
+        });
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{cell}: {string.Join(", ", report.Metrics!.Values.Select(pair => $"{pair.Key} {100 * pair.Value:F2}"))}; {report.Steps} steps, {report.Seconds:F0} s"));
+        return 0;
+    }
+
+    /// <summary>results [FOLDER]: renders the folder's .jsonl files to README.md beside them.</summary>
+    public static int Render(string[] args)
+    {
+        string folder = args.FirstOrDefault() ?? Path.Combine("docs", "results");
+        string page = """
+            # Results
+
+            Rendered from the `.jsonl` files of this folder by `dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- results`; every line of them has the command that made it.
+            Scores are of the last checkpoint on GLUE's dev sets; nothing was chosen on them.
+
+
+            """ + ResultsPage.Render(Directory.GetFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(file => new ResultsFile(file).Read()));
+        File.WriteAllText(Path.Combine(folder, "README.md"), page);
+        Console.WriteLine(page);
+        return 0;
+    }
+
+    private static TrainingReport Teacher(string[] args, TaskDefinition task, int seed, string output, JobContext context)
+    {
+        (int epochs, double rate) = TeacherSettings[task.Name];
+        return FineTuneJob.Run(
+            new FineTuneSettings
+            {
+                ModelNameOrPath = Need(args, "--model"),
+                Task = task.Name,
+                DataDir = Need(args, "--glue"),
+                OutputDir = output,
+                Resume = true,
+                Seed = (ulong)seed,
+                MaxSeqLength = 128,
+                Training = new StageSettings { NumTrainEpochs = epochs, LearningRate = rate },
+            },
+            context);
+    }
+
+    private static TrainingReport Student(string[] args, TaskDefinition task, int seed, string student, string init, bool alone, string teacher, string output, JobContext context)
+    {
+        CompressSettings defaults = new();
+        return CompressJob.Run(
+            defaults with
+            {
+                TeacherModel = teacher,
+                StudentModel = student,
+                StudentInit = init,
+                Task = task.Name,
+                DataDir = Need(args, "--glue"),
+                OutputDir = output,
+                Resume = true,
+                Seed = (ulong)seed,
+                NoTeacher = alone,
+                Intermediate = defaults.Intermediate with { NumTrainEpochs = IntermediatePasses(task.Name) },
+            },
+            context);
+    }
+
+    private static (string Gold, string Predictions) Answers(TaskDefinition task, string glue, TrainingReport report, WorkerTeam team)
+    {
+        using BertModel model = BertModel.Load(report.OutputDir, HeadKind.Classifier, out _);
+        Dataset dev = GlueReader.Read(task, glue, "dev");
+        EncodedDataset encoded = EncodedDataset.Encode(dev, BertTokenizer.FromDirectory(report.OutputDir), report.MaxSeqLength);
+        float[] logits = Evaluator.InTaskOrder(Evaluator.Logits(model, encoded, team), TaskLabels.Match(model.Config, task, report.OutputDir));
+        if (task.Kind == TaskKind.Regression)
+        {
+            return (CompactValues.OfNumbers([.. dev.Examples.Select(example => (float)example.Score)]), CompactValues.OfNumbers(logits));
+        }
+
+        int width = task.Labels.Count;
+        int[] classes = [.. Enumerable.Range(0, dev.Examples.Count).Select(i => Array.IndexOf(logits[(i * width)..((i + 1) * width)], logits[(i * width)..((i + 1) * width)].Max()))];
+        return (CompactValues.OfClasses([.. dev.Examples.Select(example => example.Label)]), CompactValues.OfClasses(classes));
+    }
+
+    private static string Need(string[] args, string name) => BenchmarkOptions.Text(args, name) ?? throw new ArgumentException($"{name} is missing");
+}
