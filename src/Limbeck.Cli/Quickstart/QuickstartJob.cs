@@ -92,9 +92,7 @@ internal sealed class QuickstartJob(QuickstartPlan plan, string folder, ulong se
     private string Start()
     {
         string path = Path.Combine(folder, "start");
-        string[] characters = [.. "abcdefghijklmnopqrstuvwxyz0123456789'!?".Select(letter => letter.ToString())];
-        BertTokenizer tokenizer = BertTokenizer.FromVocabulary(
-            [.. new[] { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" }.Concat(characters).Concat(characters.Where(letter => char.IsLetterOrDigit(letter[0])).Select(letter => "##" + letter)).Concat(ReviewGenerator.Words).Distinct()]);
+        BertTokenizer tokenizer = BertTokenizer.FromVocabulary([.. ReviewGenerator.Vocabulary]);
         BertConfig config = plan.Teacher with { VocabularySize = tokenizer.VocabularySize };
         using BertModel model = new(config, HeadKind.None);
         model.Initialize(new SeededRandom(seed));

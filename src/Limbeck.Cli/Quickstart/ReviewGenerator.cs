@@ -9,6 +9,8 @@ namespace Limbeck.Cli.Quickstart;
 /// <param name="random">Source of the choices; the reviews are a pure function of its state.</param>
 internal sealed class ReviewGenerator(SeededRandom random)
 {
+    private const string Letters = "abcdefghijklmnopqrstuvwxyz0123456789'!?";
+
     private static readonly string[] Nouns =
     [
         "film", "food", "room", "service", "music", "staff", "story", "coffee", "garden", "soup", "bread", "view", "cast", "ending", "plot", "menu",
@@ -43,6 +45,12 @@ internal sealed class ReviewGenerator(SeededRandom random)
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
     ];
 
+    /// <summary>A wordpiece vocabulary of those words; all other words are spelled letter by letter.</summary>
+    public static IReadOnlyList<string> Vocabulary { get; } =
+    [
+        "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Letters.Select(letter => $"{letter}"), .. Letters.Select(letter => $"##{letter}"), .. Words.Where(word => word.Length > 1 || !Letters.Contains(word[0])),
+    ];
+
     /// <summary>One review.</summary>
     /// <returns>The text, and whether its writer was pleased.</returns>
     public (string Text, bool Positive) Next()
@@ -62,25 +70,24 @@ internal sealed class ReviewGenerator(SeededRandom random)
         return (string.Join(' ', text.Split(' ', StringSplitOptions.RemoveEmptyEntries)) + " .", positive);
     }
 
-    private string Verdict(bool positive) => random.NextInt(9) switch
+    private string Verdict(bool positive) => random.NextInt(10) switch
     {
-        0 or 1 => Opinion(positive),
-        2 => $"{Opinion(!positive)} {Pick("but", ", yet", ", but still")} {Opinion(positive)}",
-        3 => $"{Pick("although", "even though", "while")} {Opinion(!positive)} , {Opinion(positive)}",
-        4 => $"{Opinion(positive)} {Pick("although", ", even though")} {Opinion(!positive)}",
-        5 => $"{Hearsay()} {Pick("but", ", yet")} {Opinion(positive)}",
-        6 => $"{Pick("everyone said", "the critics claim", "they told us")} that {Opinion(!positive)} , and they were wrong",
-        7 => $"{Pick("everyone said", "the critics claim", "they told us")} that {Opinion(positive)} , and they were right",
+        0 or 1 or 2 or 3 => Opinion(positive),
+        4 => $"{Opinion(!positive)} {Pick("but", ", yet", ", but still")} {Opinion(positive)}",
+        5 => $"{Pick("although", "even though", "while")} {Opinion(!positive)} , {Opinion(positive)}",
+        6 => $"{Opinion(positive)} {Pick("although", ", even though")} {Opinion(!positive)}",
+        7 => $"{Hearsay()} {Pick("but", ", yet")} {Opinion(positive)}",
+        8 => $"{Pick("everyone said", "the critics claim", "they told us")} that {(Chance(50) ? $"{Opinion(!positive)} , and they were wrong" : $"{Opinion(positive)} , and they were right")}",
         _ => $"i expected the {Pick(Nouns)} to be {Pick(positive ? Bad : Good)} {Pick("but", ", yet")} {Opinion(positive)}",
     };
 
-    private string Opinion(bool positive) => random.NextInt(8) switch
+    private string Opinion(bool positive) => random.NextInt(10) switch
     {
-        0 or 1 => $"the {Pick(Nouns)} was {Pick(positive ? Good : Bad)}",
-        2 => $"the {Pick(Nouns)} was {Pick(Very)} {Pick(positive ? Good : Bad)}",
-        3 or 4 => $"the {Pick(Nouns)} was {Pick(Not)} {Pick(positive ? Bad : Good)}",
-        5 => $"i {Pick(positive ? Liked : Disliked)} the {Pick(Nouns)}",
-        6 => $"i {Pick("never", "hardly", "by no means")} {Pick(positive ? Disliked : Liked)} the {Pick(Nouns)}",
+        0 or 1 or 2 => $"the {Pick(Nouns)} was {Pick(positive ? Good : Bad)}",
+        3 or 4 => $"the {Pick(Nouns)} was {Pick(Very)} {Pick(positive ? Good : Bad)}",
+        5 or 6 => $"the {Pick(Nouns)} was {Pick(Not)} {Pick(positive ? Bad : Good)}",
+        7 => $"i {Pick(positive ? Liked : Disliked)} the {Pick(Nouns)}",
+        8 => $"i {Pick("never", "hardly", "by no means")} {Pick(positive ? Disliked : Liked)} the {Pick(Nouns)}",
         _ => $"nobody could say that the {Pick(Nouns)} was {Pick(positive ? Bad : Good)}",
     };
 
