@@ -7,14 +7,14 @@ namespace Limbeck.Tensors.Kernels;
 /// The sum over k is cut into blocks of one length, given by k alone, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
 /// tier. B stored [n, k] is packed into panels beforehand, by all threads. Otherwise a task packs what it needs while it multiplies: its
-/// first tile of a panel copies B, its first tile of a strip copies A where that is stored transposed. A row-major A is read where it lies.
+/// first tile of a panel copies B, its first tile of a strip copies A where that is stored transposed. A row-major A is read where it lies
+/// (unless its rows collide in the caches). In the backward pass of a linear layer nothing waits for a packing pass.
 /// NaN and infinities travel as IEEE 754 says.
 /// </remarks>
 public static unsafe class Gemm
 {
-    // Longest block of k.
-    private static readonly int BlockK = Tune("BK", Cpu.Tier == CpuTier.Avx512 ? 320 : 256);
-    private static int Tune(string n, int d) => int.TryParse(Environment.GetEnvironmentVariable(n), out int v) ? v : d;
+    // Longest block of k: a panel of B then stays in the second-level cache and a strip of A in the first, and C is seldom passed over.
+    private const int LongestBlock = 384;
 
     // Floats of packed B held at a time where it is packed beforehand.
     private const long PackedAtATime = 2 << 20;
@@ -23,8 +23,10 @@ public static unsafe class Gemm
     private const long SmallestTask = 1 << 18;
 
     // ... nor larger than this many strips of rows: a block of k of them fits the second-level cache.
-    private static readonly int LargestRowStrips = Tune("RS", 32);
-    private static readonly int PFB = Tune("PFB", 1);
+    private const int MostStrips = 32;
+
+    // Rows of A at a multiple of this distance (4096 bytes) fall into the same few sets of the caches and evict each other.
+    private const int AliasingDistance = 1024;
 
     /// <summary>C = op(A) op(B) (+ C when accumulating), then the epilogue.</summary>
     /// <param name="transposeA">False: A is stored [m, k]. True: stored [k, m].</param>
@@ -222,7 +224,7 @@ public static unsafe class Gemm
         private void MultiplyPanels(WorkerTeam team)
         {
             strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
-            int blocks = Math.Max(1, (K + BlockK - 1) / BlockK);
+            int blocks = Math.Max(1, (K + LongestBlock - 1) / LongestBlock);
             blockK = (K + blocks - 1) / blocks;
             CutTasks(team.Threads);
             fixed (Job* self = &this)
@@ -231,26 +233,30 @@ public static unsafe class Gemm
             }
         }
 
-        // Four tasks a thread and more where the work is large enough, so that a thread that is held up does not hold up the rest.
+        // Four tasks a thread where the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
+        // with about that many, the one whose longest thread has least to do: a tile takes one unit of time, the first of a strip and of a
+        // panel more, as their operands come from farther away.
         private void CutTasks(int threads)
         {
             int count = endPanel - firstPanel;
-            rowChunks = (strips + LargestRowStrips - 1) / LargestRowStrips;
-            columnChunks = 1;
-            long wanted = threads == 1 ? 1 : Math.Min(4L * threads, (long)M * N * Math.Max(K, 1) / SmallestTask);
-            while ((long)rowChunks * columnChunks < wanted)
+            long wanted = threads == 1 ? 1 : Math.Clamp((long)M * N * Math.Max(K, 1) / SmallestTask, 1, 4L * threads);
+            long best = long.MaxValue;
+            for (int columns = 1; columns <= Math.Min(count, 2 * wanted); columns++)
             {
-                if (strips / rowChunks >= 2 * (count / columnChunks) && rowChunks < strips)
+                int least = (int)Math.Max((strips + MostStrips - 1) / MostStrips, (wanted + columns - 1) / columns);
+                int most = Math.Min(strips, least + Math.Min(threads, 8) - 1);
+                for (int rows = Math.Min(least, strips); rows <= most; rows++)
                 {
-                    rowChunks++;
-                }
-                else if (columnChunks < count)
-                {
-                    columnChunks++;
-                }
-                else
-                {
-                    break;
+                    long height = (strips + rows - 1) / rows;
+                    long width = (count + columns - 1) / columns;
+                    long rounds = (((long)rows * columns) + threads - 1) / threads;
+                    long cost = rounds * ((2 * height * width) + height + (2 * width));
+                    if (cost < best)
+                    {
+                        best = cost;
+                        rowChunks = rows;
+                        columnChunks = columns;
+                    }
                 }
             }
         }
@@ -284,7 +290,10 @@ public static unsafe class Gemm
             private readonly int endRow;
             private readonly int firstPanel;
             private readonly int endPanel;
+            private readonly int tilesOfPanel;
             private readonly bool packsA;
+            private readonly bool copiesA;
+            private readonly nint copyStride;
             private readonly float* panelCopy;
             private readonly float* stripCopies;
             private int block;
@@ -297,9 +306,17 @@ public static unsafe class Gemm
                 this.endRow = endRow;
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
+                tilesOfPanel = (endRow - firstRow + GemmTile.Rows - 1) / GemmTile.Rows;
                 packsA = job->TransposeA && endPanel - firstPanel > 1;
+                copiesA = !job->TransposeA && endPanel - firstPanel > 1 && job->Lda % AliasingDistance == 0;
+
+                // An odd number of cache lines.
+                copyStride = ((((nint)job->blockK / GemmAhead.LineFloats) | 1) + 2) * GemmAhead.LineFloats;
                 nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
-                nint stripFloats = packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK : 0;
+                nint stripFloats =
+                    packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK
+                    : copiesA ? (endRow - firstRow) * copyStride
+                    : 0;
                 panelCopy = GemmWorkspace.ForTask(panelFloats + stripFloats);
                 stripCopies = panelCopy + panelFloats;
                 call->C = job->C;
@@ -313,6 +330,11 @@ public static unsafe class Gemm
                 {
                     call->K = Math.Min(job->blockK, job->K - block);
                     call->Accumulate = job->Accumulate || block > 0;
+                    if (copiesA)
+                    {
+                        CopyA();
+                    }
+
                     for (int panel = firstPanel; panel < endPanel; panel++)
                     {
                         MultiplyPanel(panel);
@@ -331,12 +353,11 @@ public static unsafe class Gemm
                 int vectors = width / GemmTile.Lane;
                 call->Last = columns - width + GemmTile.Lane;
                 bool packsB = false;
-                call->AheadLines = 0;
+                AnnouncePanel(panel);
                 call->BStep = width;
                 if (job->PackedB != null)
                 {
                     call->B = job->Packed(column) + ((nint)block * width);
-                    Announce(panel, width);
                 }
                 else
                 {
@@ -393,9 +414,24 @@ public static unsafe class Gemm
                 }
             }
 
+            private readonly void CopyA()
+            {
+                for (int row = firstRow; row < endRow; row++)
+                {
+                    float* copy = stripCopies + ((row - firstRow) * copyStride);
+                    new ReadOnlySpan<float>(SourceOfA(row), (int)call->K).CopyTo(new Span<float>(copy, (int)call->K));
+                }
+            }
+
             private void SetA(int row, bool fromCopy)
             {
-                if (fromCopy)
+                if (copiesA)
+                {
+                    call->A = stripCopies + ((row - firstRow) * copyStride);
+                    call->ARow = copyStride;
+                    call->AStep = 1;
+                }
+                else if (fromCopy)
                 {
                     call->A = StripCopy(row);
                     call->ARow = 1;
@@ -413,15 +449,25 @@ public static unsafe class Gemm
 
             private readonly float* StripCopy(int row) => stripCopies + ((row - firstRow) * call->K);
 
-            // The tiles of this panel fetch the next panel, each a share.
-            private void Announce(int panel, int width)
+            // The next panel of B, spread over this panel's tiles. The last panel is followed by the first one of the next block.
+            private readonly void AnnouncePanel(int panel)
             {
-                int tiles = (endRow - firstRow + GemmTile.Rows - 1) / GemmTile.Rows;
-                nint lines = call->K * width / 16;
-                call->AheadLines = PFB == 0 ? 0 : (int)((lines + (8 * tiles) - 1) / (8 * tiles));
-                call->Ahead = panel + 1 < endPanel
-                    ? job->Packed(job->panels.Start(panel + 1)) + ((nint)block * job->panels.Width(panel + 1))
-                    : job->Packed(job->panels.Start(firstPanel)) + ((block + call->K) * job->panels.Width(firstPanel));
+                bool wraps = panel + 1 == endPanel;
+                int next = wraps ? firstPanel : panel + 1;
+                int column = job->panels.Start(next);
+                nint width = job->panels.Width(next);
+                nint step = wraps ? block + call->K : block;
+                nint steps = Math.Min(call->K, job->K - step);
+                if (job->PackedB == null)
+                {
+                    call->Ahead = GemmAhead.Spread(job->B + (step * job->Ldb) + column, steps, width, job->Ldb, tilesOfPanel);
+                }
+                else
+                {
+                    // Packed it is one straight line, cut anywhere.
+                    call->Ahead = GemmAhead.Spread(
+                        job->Packed(column) + (step * width), steps * width / GemmAhead.LineFloats, GemmAhead.LineFloats, GemmAhead.LineFloats, tilesOfPanel);
+                }
             }
         }
     }

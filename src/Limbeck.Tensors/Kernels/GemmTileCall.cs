@@ -39,9 +39,6 @@ internal unsafe struct GemmTileCall
     /// <summary>Where a tile that packs puts its copy.</summary>
     public float* Packed;
 
-    /// <summary>What the caller will need later: the tile fetches it into the second-level cache and moves the pointer on.</summary>
-    public float* Ahead;
-
-    /// <summary>Cache lines of <see cref="Ahead"/> to fetch, an eighth of the number for the tile.</summary>
-    public int AheadLines;
+    /// <summary>What the tile fetches for later.</summary>
+    public GemmAhead Ahead;
 }

@@ -11,8 +11,8 @@ namespace Limbeck.Tensors.Kernels;
 /// </summary>
 internal static unsafe class GemmTileKernel
 {
-    // The sum is cut into so many parts; what a tile prefetches is spread over them, since the core can wait for a few lines at a time only.
-    private const int Parts = 8;
+    /// <summary>The sum is cut into so many parts; what a tile prefetches is spread over them, since a core waits for a few lines at a time only.</summary>
+    internal const int Parts = 8;
 
     /// <summary>
     /// C tile = scale * A strip * B panel (+ C when accumulating). Each element is one chain of multiply-adds in the order of k.
@@ -70,17 +70,14 @@ internal static unsafe class GemmTileKernel
                 if (typeof(P) == typeof(PackB))
                 {
                     V.Store(b0, packed);
-                    PrefetchFar(b + (sizeof(W) * V.Count));
                     if (sizeof(W) > 1)
                     {
                         V.Store(b1, packed + V.Count);
-                        PrefetchFar(b + ((sizeof(W) + 1) * V.Count));
                     }
 
                     if (sizeof(W) > 2)
                     {
                         V.Store(b2, packed + (2 * V.Count));
-                        PrefetchFar(b + ((sizeof(W) + 2) * V.Count));
                     }
 
                     packed += sizeof(W) * V.Count;
@@ -234,10 +231,20 @@ internal static unsafe class GemmTileKernel
             Prefetch(c + (sizeof(W) * V.Count) - 1);
         }
 
-        for (int line = call->AheadLines; line > 0; line--)
+        ref GemmAhead ahead = ref call->Ahead;
+        if (ahead.Left > 0)
         {
-            PrefetchFar(call->Ahead);
-            call->Ahead += 16;
+            for (int i = 0; i < ahead.Rows; i++)
+            {
+                for (int line = 0; line < ahead.Lines; line++)
+                {
+                    PrefetchFar(ahead.Next + (line * GemmAhead.LineFloats));
+                }
+
+                ahead.Next += ahead.Stride;
+            }
+
+            ahead.Left -= ahead.Rows;
         }
     }
 
