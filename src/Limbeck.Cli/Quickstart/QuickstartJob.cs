@@ -37,6 +37,8 @@ internal sealed class QuickstartJob(QuickstartPlan plan, string folder, ulong se
         Write(TestFile, plan.TestRows, random, seen);
         string start = Start();
 
+        context.Messages.WriteLine($"made up {plan.TrainRows:N0} reviews to train on and {plan.TestRows:N0} others to score, in {folder}; one of them:");
+        context.Messages.WriteLine($"  {File.ReadLines(TestFile).Skip(1).MaxBy(line => line.Length)}");
         context.Messages.WriteLine("\n1 of 3: the teacher");
         TrainingReport teacher = FineTuneJob.Run(
             Common(new FineTuneSettings { ModelNameOrPath = start, Training = new() { NumTrainEpochs = plan.TeacherEpochs, LearningRate = plan.TeacherRate } }, "teacher"), context);
@@ -53,6 +55,7 @@ internal sealed class QuickstartJob(QuickstartPlan plan, string folder, ulong se
         TrainingReport alone = CompressJob.Run(Common(student with { NoTeacher = true }, "student-alone"), context);
         context.Messages.WriteLine("\n3 of 3: the same student, from the same first weights and with as many updates, learning from the teacher");
         TrainingReport distilled = CompressJob.Run(Common(student, "student"), context);
+        Directory.Delete(student.CacheDir, recursive: true);
         return [Measure("teacher", teacher), Measure("student alone", alone), Measure("distilled student", distilled)];
     }
 
