@@ -259,7 +259,7 @@ public static class CompressJob
         messages.WriteLine($"teacher: {settings.TeacherModel}, {Shape(teacher.Config)}, {big}{(score is null ? string.Empty : $"; {score}")}");
         messages.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"student: {settings.StudentModel}, {Shape(student.Config)}, {small}; {(double)big.Total / small.Total:0.0} times smaller, {(double)big.FlopsPerToken / small.FlopsPerToken:0.0} times fewer operations in the encoder"));
+            $"student: {(settings.StudentModel == Shape(student.Config) ? string.Empty : settings.StudentModel + ", ")}{Shape(student.Config)}, {small}; {(double)big.Total / small.Total:0.0} times smaller, {(double)big.FlopsPerToken / small.FlopsPerToken:0.0} times fewer operations in the encoder"));
         messages.WriteLine(settings.NoTeacher ? "no teacher: the student learns from the labels alone" : $"layer map (student:teacher): {map}");
     }
 }
