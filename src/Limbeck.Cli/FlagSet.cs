@@ -5,7 +5,7 @@ using Limbeck.Training.Jobs;
 
 namespace Limbeck.Cli;
 
-/// <summary>The flags of a verb, made from the settings of its jobs: --kebab-case, with the snake_case spelling understood too.</summary>
+/// <summary>The flags of a verb, made from the settings of its jobs.</summary>
 internal sealed class FlagSet
 {
     private readonly Dictionary<string, (SettingInfo Setting, Option Positive, Option<bool>? Negative)> flags = [];
@@ -79,7 +79,7 @@ internal sealed class FlagSet
             positive = new Option<bool>(setting.Flag, aliases) { Description = help, Hidden = inner };
             if (setting.Default is true)
             {
-                negative = new Option<bool>("--no-" + setting.Flag[2..], "--no_" + setting.Flag[2..].Replace('-', '_')) { Description = $"Same as {setting.Flag} false.", Hidden = true };
+                negative = new Option<bool>("--no-" + setting.Flag[2..]) { Description = $"Same as {setting.Flag} false.", Hidden = true };
                 verb.Options.Add(negative);
             }
         }
@@ -92,11 +92,7 @@ internal sealed class FlagSet
         flags.Add(setting.Name, (setting, positive, negative));
     }
 
-    private static string[] Aliases(SettingInfo setting)
-    {
-        IEnumerable<string> names = setting.Alias is null ? [setting.Name] : [setting.Name, setting.Alias];
-        return [.. names.SelectMany(name => new[] { SettingInfo.ToFlag(name), "--" + name.Replace('.', '_') }).Distinct().Where(flag => flag != setting.Flag)];
-    }
+    private static string[] Aliases(SettingInfo setting) => setting.Alias is null ? [] : [SettingInfo.ToFlag(setting.Alias)];
 
     private static string HelpName(SettingInfo setting) =>
         setting.Choices.Count > 0 ? string.Join('|', setting.Choices)

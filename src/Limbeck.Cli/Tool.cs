@@ -26,6 +26,7 @@ internal static class Tool
     {
         try
         {
+            args = Kebab(args);
             RootCommand root = Build(new ToolContext(output, error, input, cancellation));
             ParseResult result = root.Parse(args);
             if (Faults(result, args) is { Count: > 0 } faults)
@@ -48,10 +49,23 @@ internal static class Tool
         }
     }
 
+    /// <summary>The arguments with flags in kebab-case: transformers' own spelling, --learning_rate, is understood too.</summary>
+    private static string[] Kebab(string[] args)
+    {
+        int rest = Array.IndexOf(args, "--");
+        return [.. args.Select((arg, i) =>
+        {
+            int end = arg.IndexOfAny(['=', ':', ' ']);
+            end = end < 0 ? arg.Length : end;
+            bool flag = arg.StartsWith("--", StringComparison.Ordinal) && (rest < 0 || i < rest) && (end == arg.Length || arg[end] != ' ');
+            return flag ? arg[..end].Replace('_', '-') + arg[end..] : arg;
+        })];
+    }
+
     private static RootCommand Build(ToolContext context)
     {
         RootCommand root = new("Limbeck compresses BERT models and runs the result fast, in C# alone: from a Hugging Face directory and a labelled file to a smaller model that keeps the quality.");
-        Option<int?> threads = new("--threads", "--num-threads", "--num_threads") { Description = "Threads to compute on; by default LIMBECK_NUM_THREADS, or one a physical core. The result does not depend on it.", Recursive = true, HelpName = "n" };
+        Option<int?> threads = new("--threads", "--num-threads") { Description = "Threads to compute on; by default LIMBECK_NUM_THREADS, or one a physical core. The result does not depend on it.", Recursive = true, HelpName = "n" };
         threads.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out int count) && count < 1)
@@ -134,7 +148,7 @@ internal static class Tool
                 error.WriteLine("interrupted");
                 if (args.Length > 0 && ResumableVerbs.Contains(args[0]))
                 {
-                    IEnumerable<string> again = args.Where(arg => arg is not ("--resume" or "--overwrite-output-dir" or "--overwrite_output_dir")).Append("--resume");
+                    IEnumerable<string> again = args.Where(arg => arg is not ("--resume" or "--overwrite-output-dir")).Append("--resume");
                     error.WriteLine($"to go on: limbeck {string.Join(' ', again.Select(Quote))}");
                 }
 

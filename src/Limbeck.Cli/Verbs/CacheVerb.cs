@@ -15,7 +15,7 @@ internal static class CacheVerb
     public static Command Make(ToolContext context)
     {
         Verb verb = new("cache", "Shows and removes what is kept of teachers' outputs.", "limbeck cache ls", "limbeck cache rm --all", "limbeck cache rm 3f9a");
-        Option<string?> folder = new("--cache-dir", "--cache_dir") { Description = "The folder; by default LIMBECK_CACHE, $XDG_CACHE_HOME/limbeck or the platform's.", Recursive = true, HelpName = "folder" };
+        Option<string?> folder = new("--cache-dir") { Description = "The folder; by default LIMBECK_CACHE, $XDG_CACHE_HOME/limbeck or the platform's.", Recursive = true, HelpName = "folder" };
         verb.Options.Add(folder);
         verb.Subcommands.Add(List(context, folder));
         verb.Subcommands.Add(Remove(context, folder));

@@ -22,7 +22,7 @@ internal static class EvaluateVerb
             "limbeck evaluate student --data-file reviews-test.csv --json",
             "limbeck evaluate student --data-file reviews-test.csv --min-score accuracy=0.9");
         Argument<string> model = new("model") { Description = "A Hugging Face directory of a fine-tuned BERT." };
-        Option<string[]> gates = new("--min-score", "--min_score") { Description = "Exit with status 3 when a metric is below a value, such as accuracy=0.85. May be given again.", HelpName = "metric=value" };
+        Option<string[]> gates = new("--min-score") { Description = "Exit with status 3 when a metric is below a value, such as accuracy=0.85. May be given again.", HelpName = "metric=value" };
         Option<bool> json = new("--json") { Description = "Print one JSON object {model, task, file, n, metrics}." };
         verb.Arguments.Add(model);
         FlagSet flags = new(verb, typeof(EvaluateSettings));

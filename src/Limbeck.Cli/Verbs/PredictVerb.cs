@@ -30,10 +30,10 @@ internal static class PredictVerb
         Argument<string[]> texts = new("text") { Description = "Texts; - for standard input, one a line.", Arity = ArgumentArity.ZeroOrMore };
         Option<string?> file = new("--file") { Description = "A file: .tsv, .csv and .jsonl with columns, any other ending with one text a line.", HelpName = "file" };
         Option<bool> pair = new("--pair") { Description = "Texts are pairs: two arguments, or two texts a line with a tab between." };
-        Option<string?> task = new("--task", "--task-name", "--task_name") { Description = "The file is laid out as this GLUE task's.", HelpName = "text" };
-        Option<string?> textColumn = new("--text-column", "--text_column") { Description = "Column of the text.", HelpName = "text" };
-        Option<string?> pairColumn = new("--pair-column", "--pair_column") { Description = "Column of the second text.", HelpName = "text" };
-        Option<int?> length = new("--max-seq-length", "--max_seq_length") { Description = "Longest input in tokens; by default what the model's files say.", HelpName = "n" };
+        Option<string?> task = new("--task", "--task-name") { Description = "The file is laid out as this GLUE task's.", HelpName = "text" };
+        Option<string?> textColumn = new("--text-column") { Description = "Column of the text.", HelpName = "text" };
+        Option<string?> pairColumn = new("--pair-column") { Description = "Column of the second text.", HelpName = "text" };
+        Option<int?> length = new("--max-seq-length") { Description = "Longest input in tokens; by default what the model's files say.", HelpName = "n" };
         Option<bool> json = new("--json") { Description = "Print one JSON object a text: {label, score, scores}." };
         verb.Arguments.Add(model);
         verb.Arguments.Add(texts);

@@ -19,7 +19,7 @@ internal static class QuickstartVerb
             "Does the whole job on made-up reviews, with no downloads and in under three minutes: trains a teacher, trains a small student alone, and distils the same student from the teacher.",
             "limbeck quickstart",
             "limbeck quickstart --output-dir try --seed 7");
-        Option<string> folder = new("--output-dir", "--output_dir") { Description = "Where data and models go.", DefaultValueFactory = _ => Path.Combine("runs", "quickstart"), HelpName = "folder" };
+        Option<string> folder = new("--output-dir") { Description = "Where data and models go.", DefaultValueFactory = _ => Path.Combine("runs", "quickstart"), HelpName = "folder" };
         Option<ulong> seed = new("--seed") { Description = "Seed of everything random.", DefaultValueFactory = _ => 42, HelpName = "n" };
         verb.Options.Add(folder);
         verb.Options.Add(seed);

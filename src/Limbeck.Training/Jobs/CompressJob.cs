@@ -30,6 +30,7 @@ public static class CompressJob
         BertTokenizer teacherTokenizer = BertTokenizer.FromDirectory(weights);
         using BertModel teacher = BertModel.Load(weights, HeadKind.Classifier, out _);
         TaskData task = TaskData.Read(settings, teacher.Config, context.Messages);
+        TrainedModel.CheckBest(settings, task);
         int[] outputs = settings.Task is null && !teacher.Config.IsRegression
             ? [.. Enumerable.Range(0, teacher.Config.Labels.Count)]
             : TaskLabels.Match(teacher.Config, task.Task, folder);
@@ -47,6 +48,11 @@ public static class CompressJob
         MetricSet? teacherScore = task.Validation is null ? null : Evaluator.Score(
             teacher, EncodedDataset.Encode(task.Validation, teacherTokenizer, length, context.Team.Threads), outputs, context.Team, context.Cancellation);
         Describe(settings, teacher, student, map, teacherScore, context.Messages);
+        if (teacherScore is not null && teacherScore.Primary <= MetricSet.MajorityBaseline(task.Train, task.Validation!).Primary)
+        {
+            context.Messages.WriteLine("warning: the teacher is not better than always giving the commonest answer: was it fine-tuned on this task, and are its labels in the right order?");
+        }
+
 
         using TinyBert method = Method(settings, teacher, student, map);
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();

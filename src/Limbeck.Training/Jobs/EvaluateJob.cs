@@ -49,7 +49,8 @@ public static class EvaluateJob
             context.Messages.WriteLine($"warning: the score ({100 * metrics.Primary:0.0}) is below that of always giving the commonest answer ({100 * majority.Primary:0.0}): are the model's labels those of this file?");
         }
 
-        string place = settings.DataFile ?? Path.Combine(settings.DataDir!, settings.Split);
+        string place = settings.DataFile ?? Array.Find(
+            [Path.Combine(settings.DataDir!, data.Task.Name, settings.Split + ".tsv"), Path.Combine(settings.DataDir!, settings.Split + ".tsv")], File.Exists) ?? Path.Combine(settings.DataDir!, settings.Split);
         return new EvaluateReport(settings.Model, data.Task.Name, place, data.Examples.Count, metrics, majority, encoded.Truncated);
     }
 

@@ -28,6 +28,7 @@ public static class FineTuneJob
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);
         int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? Math.Min(FineTuneSettings.DefaultLength, start.MaxPositions), start, folder);
         TaskData task = TaskData.Read(settings, null, context.Messages);
+        TrainedModel.CheckBest(settings, task);
         using BertModel model = Load(settings, weights, start, task.Task, context.Messages, out int[] outputs);
         context.Messages.WriteLine($"model: {folder}, {model.Config.LayerCount}/{model.Config.HiddenSize}/{model.Config.HeadCount}/{model.Config.IntermediateSize}, {ModelSize.Of(model)}");
 

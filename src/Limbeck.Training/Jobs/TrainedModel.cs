@@ -36,6 +36,23 @@ internal static class TrainedModel
         return hash;
     }
 
+    /// <summary>Refuses settings about the best model that the data cannot decide.</summary>
+    /// <param name="settings">The job's settings.</param>
+    /// <param name="data">The rows.</param>
+    /// <exception cref="UsageException">There is nothing to score, or the metric is not the task's.</exception>
+    public static void CheckBest(TrainingSettings settings, TaskData data)
+    {
+        if (data.Validation is null && (settings.LoadBestModelAtEnd || settings.EarlyStoppingPatience > 0))
+        {
+            throw new UsageException("--load-best-model-at-end and --early-stopping-patience need rows to score: give --validation-file or --validation-split");
+        }
+
+        if (settings.MetricForBestModel is string metric && !data.Task.MetricNames.Contains(metric))
+        {
+            throw new UsageException($"--metric-for-best-model is '{metric}'.{SettingsSchema.Suggest(metric, data.Task.MetricNames)} This task has {string.Join(", ", data.Task.MetricNames)}");
+        }
+    }
+
     /// <summary>Opens what was saved and scores it: the proof that the folder is whole.</summary>
     /// <param name="folder">The output folder.</param>
     /// <param name="task">The rows.</param>
