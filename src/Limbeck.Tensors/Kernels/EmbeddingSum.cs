@@ -22,7 +22,15 @@ public static unsafe class EmbeddingSum
     {
         Call call = new()
         {
-            Tokens = tokens, Hidden = hidden, Ids = ids, TypeIds = typeIds, Positions = positions, Word = word, Type = type, Position = position, Y = y,
+            Tokens = tokens,
+            Hidden = hidden,
+            Ids = ids,
+            TypeIds = typeIds,
+            Positions = positions,
+            Word = word,
+            Type = type,
+            Position = position,
+            Y = y,
         };
         int tasks = RowBlocks.Blocks(tokens, RowBlocks.Rows(hidden));
         switch (Cpu.Tier)
@@ -56,7 +64,15 @@ public static unsafe class EmbeddingSum
     {
         Call call = new()
         {
-            Tokens = tokens, Hidden = hidden, Ids = ids, TypeIds = typeIds, Positions = positions, Word = dWord, Type = dType, Position = dPosition, Y = dy,
+            Tokens = tokens,
+            Hidden = hidden,
+            Ids = ids,
+            TypeIds = typeIds,
+            Positions = positions,
+            Word = dWord,
+            Type = dType,
+            Position = dPosition,
+            Y = dy,
             PaddingId = paddingId,
         };
         int tasks = RowBlocks.Blocks(hidden, RowBlocks.Columns);

@@ -23,7 +23,10 @@ public static unsafe class Gemm
     private const long SmallestTask = 1 << 18;
 
     // ... nor larger than this many strips of rows: a block of k of them fits the second-level cache.
-    private const int MostStrips = 32;
+    private const int MostStrips = 48;
+
+    // Floats in a cache line.
+    private const int LineFloats = 16;
 
     // Rows of A at a multiple of this distance (4096 bytes) fall into the same few sets of the caches and evict each other.
     private const int AliasingDistance = 1024;
@@ -63,8 +66,19 @@ public static unsafe class Gemm
 
         var job = new Job
         {
-            M = m, N = n, K = k, A = a, Lda = lda, C = c, Ldc = ldc, B = b, Ldb = ldb,
-            TransposeA = transposeA, TransposeB = transposeB, Accumulate = accumulate, Epilogue = epilogue,
+            M = m,
+            N = n,
+            K = k,
+            A = a,
+            Lda = lda,
+            C = c,
+            Ldc = ldc,
+            B = b,
+            Ldb = ldb,
+            TransposeA = transposeA,
+            TransposeB = transposeB,
+            Accumulate = accumulate,
+            Epilogue = epilogue,
         };
         if (transposeB)
         {
@@ -105,7 +119,16 @@ public static unsafe class Gemm
 
         var job = new Job
         {
-            M = m, N = b.N, K = b.K, A = a, Lda = lda, C = c, Ldc = ldc, PackedB = packed, Accumulate = accumulate, Epilogue = epilogue,
+            M = m,
+            N = b.N,
+            K = b.K,
+            A = a,
+            Lda = lda,
+            C = c,
+            Ldc = ldc,
+            PackedB = packed,
+            Accumulate = accumulate,
+            Epilogue = epilogue,
         };
         job.Multiply(team);
         GC.KeepAlive(b);
@@ -290,7 +313,6 @@ public static unsafe class Gemm
             private readonly int endRow;
             private readonly int firstPanel;
             private readonly int endPanel;
-            private readonly int tilesOfPanel;
             private readonly bool packsA;
             private readonly bool copiesA;
             private readonly nint copyStride;
@@ -306,12 +328,11 @@ public static unsafe class Gemm
                 this.endRow = endRow;
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
-                tilesOfPanel = (endRow - firstRow + GemmTile.Rows - 1) / GemmTile.Rows;
                 packsA = job->TransposeA && endPanel - firstPanel > 1;
                 copiesA = !job->TransposeA && endPanel - firstPanel > 1 && job->Lda % AliasingDistance == 0;
 
                 // An odd number of cache lines.
-                copyStride = ((((nint)job->blockK / GemmAhead.LineFloats) | 1) + 2) * GemmAhead.LineFloats;
+                copyStride = ((((nint)job->blockK / LineFloats) | 1) + 2) * LineFloats;
                 nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
                 nint stripFloats =
                     packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK
@@ -353,7 +374,6 @@ public static unsafe class Gemm
                 int vectors = width / GemmTile.Lane;
                 call->Last = columns - width + GemmTile.Lane;
                 bool packsB = false;
-                AnnouncePanel(panel);
                 call->BStep = width;
                 if (job->PackedB != null)
                 {
@@ -389,6 +409,7 @@ public static unsafe class Gemm
                     }
 
                     SetA(row, packsA && !packsStrip);
+                    FetchAhead(panel, (row - firstRow) / GemmTile.Rows);
                     if (packsB)
                     {
                         call->Packed = panelCopy;
@@ -449,24 +470,32 @@ public static unsafe class Gemm
 
             private readonly float* StripCopy(int row) => stripCopies + ((row - firstRow) * call->K);
 
-            // The next panel of B, spread over this panel's tiles. The last panel is followed by the first one of the next block.
-            private readonly void AnnouncePanel(int panel)
+            // The next panel of B is fetched by the first tiles of this one, a cache line in each step. The processor does not foresee the way
+            // from one panel to the next. The last panel is followed by the first one of the next block.
+            private readonly void FetchAhead(int panel, int tile)
             {
                 bool wraps = panel + 1 == endPanel;
                 int next = wraps ? firstPanel : panel + 1;
                 int column = job->panels.Start(next);
-                nint width = job->panels.Width(next);
+                int width = job->panels.Width(next);
                 nint step = wraps ? block + call->K : block;
-                nint steps = Math.Min(call->K, job->K - step);
-                if (job->PackedB == null)
+
+                // Rows that are not aligned touch one line more.
+                int lines = ((width + LineFloats - 1) / LineFloats) + (job->PackedB == null ? 1 : 0);
+                if (tile >= lines || step >= job->K)
                 {
-                    call->Ahead = GemmAhead.Spread(job->B + (step * job->Ldb) + column, steps, width, job->Ldb, tilesOfPanel);
+                    call->Ahead = call->A;
+                    call->AheadStep = 0;
+                }
+                else if (job->PackedB == null)
+                {
+                    call->Ahead = job->B + (step * job->Ldb) + column + Math.Min(tile * LineFloats, width - 1);
+                    call->AheadStep = job->Ldb;
                 }
                 else
                 {
-                    // Packed it is one straight line, cut anywhere.
-                    call->Ahead = GemmAhead.Spread(
-                        job->Packed(column) + (step * width), steps * width / GemmAhead.LineFloats, GemmAhead.LineFloats, GemmAhead.LineFloats, tilesOfPanel);
+                    call->Ahead = job->Packed(column) + (step * width) + (tile * LineFloats * call->K);
+                    call->AheadStep = LineFloats;
                 }
             }
         }

@@ -68,8 +68,18 @@ internal static unsafe class GemmTile
         int vectors = (columns + Lane - 1) / Lane;
         var call = new GemmTileCall
         {
-            K = k, A = a, ARow = aRow, AStep = aStep, B = panel, BStep = vectors * Lane, C = c, Ldc = ldc,
-            Last = columns - ((vectors - 1) * Lane), Accumulate = accumulate, Scale = scale,
+            K = k,
+            A = a,
+            ARow = aRow,
+            AStep = aStep,
+            B = panel,
+            BStep = vectors * Lane,
+            C = c,
+            Ldc = ldc,
+            Last = columns - ((vectors - 1) * Lane),
+            Accumulate = accumulate,
+            Scale = scale,
+            Ahead = a,
         };
         Run(rows, vectors, &call);
     }

@@ -39,6 +39,9 @@ internal unsafe struct GemmTileCall
     /// <summary>Where a tile that packs puts its copy.</summary>
     public float* Packed;
 
-    /// <summary>What the tile fetches for later.</summary>
-    public GemmAhead Ahead;
+    /// <summary>What will be read later: in step p of the sum the cache line at Ahead + p*AheadStep is fetched into the second-level cache. Any address will do.</summary>
+    public float* Ahead;
+
+    /// <summary>Distance in floats; 0 when there is nothing to fetch.</summary>
+    public nint AheadStep;
 }

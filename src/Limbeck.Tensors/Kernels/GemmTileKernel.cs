@@ -11,8 +11,9 @@ namespace Limbeck.Tensors.Kernels;
 /// </summary>
 internal static unsafe class GemmTileKernel
 {
-    /// <summary>The sum is cut into so many parts; what a tile prefetches is spread over them, since a core waits for a few lines at a time only.</summary>
-    internal const int Parts = 8;
+    // The sum is cut into so many parts, and before each a row of C is fetched: all at once they would stall the tile, since a core waits
+    // for a few lines at a time only.
+    private const int Parts = 8;
 
     /// <summary>
     /// C tile = scale * A strip * B panel (+ C when accumulating). Each element is one chain of multiply-adds in the order of k.
@@ -54,12 +55,14 @@ internal static unsafe class GemmTileKernel
         float* a7 = a0 + (7 * row);
         float* b = call->B;
         float* packed = call->Packed;
+        float* ahead = call->Ahead;
+        nint aheadStep = call->AheadStep;
         nint left = call->K;
         nint part = (left + Parts - 1) / Parts;
         nint p = 0;
         for (int done = 0; done < Parts; done++)
         {
-            PrefetchPart<V, R, W>(call, done);
+            PrefetchRow<V, R, W>(call, done);
             nint count = Math.Min(part, left);
             left -= count;
             for (; count > 0; count--)
@@ -96,6 +99,8 @@ internal static unsafe class GemmTileKernel
                     packed += sizeof(R);
                 }
 
+                PrefetchFar(ahead);
+                ahead += aheadStep;
                 b += bStep;
                 {
                     V x = V.Create(a0[p]);
@@ -207,16 +212,16 @@ internal static unsafe class GemmTileKernel
         }
     }
 
-    // One row of the tile of C, and a share of what the caller announced.
+    // One row of the tile of C.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchPart<V, R, W>(GemmTileCall* call, int part)
+    private static void PrefetchRow<V, R, W>(GemmTileCall* call, int index)
         where V : struct, ILanes<V>
         where R : unmanaged
         where W : unmanaged
     {
-        if (part < sizeof(R))
+        if (index < sizeof(R))
         {
-            float* c = call->C + (part * call->Ldc);
+            float* c = call->C + (index * call->Ldc);
             Prefetch(c);
             if (sizeof(W) > 1)
             {
@@ -229,22 +234,6 @@ internal static unsafe class GemmTileKernel
             }
 
             Prefetch(c + (sizeof(W) * V.Count) - 1);
-        }
-
-        ref GemmAhead ahead = ref call->Ahead;
-        if (ahead.Left > 0)
-        {
-            for (int i = 0; i < ahead.Rows; i++)
-            {
-                for (int line = 0; line < ahead.Lines; line++)
-                {
-                    PrefetchFar(ahead.Next + (line * GemmAhead.LineFloats));
-                }
-
-                ahead.Next += ahead.Stride;
-            }
-
-            ahead.Left -= ahead.Rows;
         }
     }
 

@@ -39,8 +39,18 @@ public static unsafe class LayerNorm
         DropoutMask.Threshold(dropout);
         ForwardCall call = new()
         {
-            Rows = rows, Columns = columns, X = x, Residual = residual, Dropout = dropout, Key = key, Gamma = gamma, Beta = beta, Epsilon = epsilon,
-            Y = y, Normalized = normalized, ReciprocalDeviation = reciprocalDeviation,
+            Rows = rows,
+            Columns = columns,
+            X = x,
+            Residual = residual,
+            Dropout = dropout,
+            Key = key,
+            Gamma = gamma,
+            Beta = beta,
+            Epsilon = epsilon,
+            Y = y,
+            Normalized = normalized,
+            ReciprocalDeviation = reciprocalDeviation,
         };
         int tasks = RowBlocks.Blocks(rows, RowBlocks.Rows(columns));
         switch (Cpu.Tier)
@@ -99,8 +109,16 @@ public static unsafe class LayerNorm
 
         BackwardCall call = new()
         {
-            Rows = rows, Columns = columns, Normalized = normalized, ReciprocalDeviation = reciprocalDeviation, Gamma = gamma, DY = dy, DSum = dSum,
-            DX = dx, Dropout = dropout, Key = key,
+            Rows = rows,
+            Columns = columns,
+            Normalized = normalized,
+            ReciprocalDeviation = reciprocalDeviation,
+            Gamma = gamma,
+            DY = dy,
+            DSum = dSum,
+            DX = dx,
+            Dropout = dropout,
+            Key = key,
         };
         int tasks = RowBlocks.Blocks(rows, RowBlocks.Rows(columns));
         switch (Cpu.Tier)

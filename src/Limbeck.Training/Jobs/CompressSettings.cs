@@ -104,14 +104,25 @@ public sealed record CompressSettings : TrainingSettings
     [Setting("")]
     public StageSettings Intermediate { get; init; } = new()
     {
-        LearningRate = 5e-5, LrSchedulerType = "constant", WarmupRatio = 0, Optimizer = "bertadam", DecayAll = false, AdamEpsilon = 1e-6,
+        LearningRate = 5e-5,
+        LrSchedulerType = "constant",
+        WarmupRatio = 0,
+        Optimizer = "bertadam",
+        DecayAll = false,
+        AdamEpsilon = 1e-6,
     };
 
     /// <summary>The stage that learns the teacher's answers.</summary>
     [Setting("")]
     public StageSettings Prediction { get; init; } = new()
     {
-        NumTrainEpochs = 3, LearningRate = 3e-5, LrSchedulerType = "warmup_linear", WarmupRatio = 0.1, Optimizer = "bertadam", DecayAll = false, AdamEpsilon = 1e-6,
+        NumTrainEpochs = 3,
+        LearningRate = 3e-5,
+        LrSchedulerType = "warmup_linear",
+        WarmupRatio = 0.1,
+        Optimizer = "bertadam",
+        DecayAll = false,
+        AdamEpsilon = 1e-6,
     };
 
     /// <summary>How the student trains with <see cref="NoTeacher"/>; its number of updates is that of the two stages.</summary>

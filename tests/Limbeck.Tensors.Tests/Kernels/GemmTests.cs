@@ -84,6 +84,7 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(300, 97, 1031)]
     [InlineData(33, 130, 16411)]
     [InlineData(5, 5000, 900)]
+    [InlineData(500, 100, 1024)]
     public void Sums_that_are_cut_into_blocks_and_ranges_match_the_double_reference(int m, int n, int k)
     {
         foreach (bool transposeA in new[] { false, true })
@@ -91,7 +92,7 @@ public sealed unsafe class GemmTests : IDisposable
             foreach (bool transposeB in new[] { false, true })
             {
                 Check(transposeA, transposeB, m, n, k, true, 1);
-                Check(transposeA, transposeB, m, n, k, false, 2);
+                Check(transposeA, transposeB, m, n, k, false, 0);
             }
         }
     }

@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using Limbeck.Tensors;
+
+namespace Limbeck.Cli.Tests;
+
+/// <summary>The tool as a process of its own that is killed at random moments, without a chance to say goodbye.</summary>
+public sealed class KillTests
+{
+    private const int MostKills = 25;
+
+    [Theory]
+    [InlineData("finetune")]
+    [InlineData("compress")]
+    public void A_run_killed_at_random_moments_and_resumed_ends_with_the_same_weights_as_one_that_never_stopped(string verb)
+    {
+        using TinyModels models = new();
+        Assert.Equal(0, TinyModels.Run(models.FineTune("teacher")).Status);
+        string[] arguments = verb == "finetune"
+            ? [.. models.FineTune("killed"), "--num-train-epochs", "60", "--save-steps", "7", "--per-device-train-batch-size", "8"]
+            :
+            [
+                "compress", "--teacher-model", models["teacher"], "--student-model", "1/8/2/16", "--train-file", models["train.csv"], "--validation-file", models["dev.csv"],
+                "--max-seq-length", "16", "--intermediate-num-train-epochs", "40", "--prediction-num-train-epochs", "20", "--cache-dir", models["cache"], "--save-steps", "7",
+                "--output-dir", models["killed"],
+            ];
+        arguments = [.. arguments.Where((argument, i) => !(argument == "--num-train-epochs" && arguments[i + 1] == "1") && !(i > 0 && arguments[i - 1] == "--num-train-epochs" && argument == "1"))];
+        string[] unbroken = [.. arguments.Select(argument => argument == models["killed"] ? models["unbroken"] : argument)];
+        (int status, _, string error) = TinyModels.Run(unbroken);
+        Assert.True(status == 0, error);
+
+        SeededRandom random = new(20);
+        int kills = 0;
+        while (!Finished(arguments, kills == 0 ? [] : ["--resume"], kills < MostKills ? 400 + random.NextInt(900) : Timeout.Infinite))
+        {
+            kills++;
+        }
+
+        Assert.True(kills > 0, "the run was over before it could be killed");
+        Assert.Equal(File.ReadAllBytes(Path.Combine(models["unbroken"], "model.safetensors")), File.ReadAllBytes(Path.Combine(models["killed"], "model.safetensors")));
+    }
+
+    /// <summary>Runs the tool and kills it after a while; true when it was done before.</summary>
+    private static bool Finished(string[] arguments, string[] more, int milliseconds)
+    {
+        ProcessStartInfo start = new(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        foreach (string argument in (string[])[Path.Combine(AppContext.BaseDirectory, "Limbeck.Cli.dll"), .. arguments, .. more])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(milliseconds))
+        {
+            process.Kill();
+            process.WaitForExit();
+            return false;
+        }
+
+        Assert.True(process.ExitCode == 0, error.Result + output.Result);
+        return true;
+    }
+}
