@@ -117,7 +117,7 @@ internal sealed class QuickstartJob(QuickstartPlan plan, string folder, ulong se
             times.Add(Stopwatch.GetElapsedTime(before).TotalMilliseconds);
         }
 
-        double[] warm = [.. times.Skip(Texts).Order()];
+        double[] warm = [.. times.Skip(texts.Length).Order()];
         return new Row(name, report, new FileInfo(Path.Combine(report.OutputDir, "model.safetensors")).Length, warm[warm.Length / 2]);
     }
 }
