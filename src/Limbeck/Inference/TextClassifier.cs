@@ -33,7 +33,7 @@ public sealed class TextClassifier : IDisposable
         this.tokenizer = tokenizer;
         this.owns = owns;
         Team = options.Team ?? WorkerTeam.Default;
-        MaxSequenceLength = Math.Min(options.MaxSequenceLength ?? model.Config.MaxPositions, model.Config.MaxPositions);
+        MaxSequenceLength = Math.Min(options.MaxSequenceLength ?? tokenizer.ModelMaxLength ?? model.Config.MaxPositions, model.Config.MaxPositions);
         runner = new PackedRunner(options);
     }
 
