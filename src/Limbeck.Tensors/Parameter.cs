@@ -119,8 +119,23 @@ public sealed unsafe class Parameter : IDisposable
     }
 
     /// <summary>The weight in the layout that products read fastest, made once and kept until the numbers change. [out, in], used as x W^T.</summary>
-    internal PackedWeights Packed(WorkerTeam team) =>
-        packed ??= PackedWeights.Pack(true, Value.Rows, Value.Columns, Value.Pointer, Value.Columns, team);
+    /// <param name="team">Packs it, the first time. Several threads may ask at once.</param>
+    internal PackedWeights Packed(WorkerTeam team)
+    {
+        PackedWeights? made = Volatile.Read(ref packed);
+        if (made is null)
+        {
+            made = PackedWeights.Pack(true, Value.Rows, Value.Columns, Value.Pointer, Value.Columns, team);
+            PackedWeights? first = Interlocked.CompareExchange(ref packed, made, null);
+            if (first is not null)
+            {
+                made.Dispose();
+                made = first;
+            }
+        }
+
+        return made;
+    }
 
     /// <summary>The gradient to write to.</summary>
     /// <param name="accumulate">Whether it already holds something to add to.</param>

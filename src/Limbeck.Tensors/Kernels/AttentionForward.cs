@@ -17,7 +17,7 @@ internal static unsafe class AttentionForward<V>
         return (nuint)layout.End;
     }
 
-    /// <summary>Body for <see cref="Threading.WorkerTeam.Run"/>; the state is an <see cref="AttentionCall"/>.</summary>
+    /// <summary>Body for <see cref="Threading.WorkerTeam"/>; the state is an <see cref="AttentionCall"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Task(void* state, int task, int worker)
     {

@@ -33,6 +33,29 @@ public static unsafe class MachinePeak
         return best;
     }
 
+    /// <summary>The same rate, kept up over the whole time: what a machine with neighbours leaves to a long computation.</summary>
+    /// <param name="team">Threads to measure.</param>
+    /// <param name="seconds">How long to measure.</param>
+    /// <returns>Floating-point operations a second, all threads together.</returns>
+    public static double MeasureSustainedFlops(WorkerTeam team, double seconds)
+    {
+        ArgumentNullException.ThrowIfNull(team);
+        float* sink = stackalloc float[64];
+        int tasks = 64 * team.Threads;
+        double done = 0;
+        long start = Stopwatch.GetTimestamp();
+        double time;
+        do
+        {
+            team.Run(tasks, &Chains, sink);
+            done += 2.0 * 12 * Steps * GemmTile.Lane * tasks;
+            time = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
+        while (time < seconds);
+
+        return done / time;
+    }
+
     /// <summary>Rate at which all threads together read memory too large for the second-level cache.</summary>
     /// <param name="team">Threads to measure.</param>
     /// <param name="seconds">How long to measure; the best round counts.</param>

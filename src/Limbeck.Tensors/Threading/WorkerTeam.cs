@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace Limbeck.Tensors.Threading;
@@ -139,6 +140,28 @@ public sealed unsafe class WorkerTeam : IDisposable
         }
     }
 
+    /// <summary>The same for tasks that are not kernels: they may allocate and throw.</summary>
+    /// <param name="tasks">Number of tasks; none when 0 or less.</param>
+    /// <param name="body">Called with the number of the task.</param>
+    /// <remarks>After a task has thrown, those not begun yet are not run; the first exception is thrown again here.</remarks>
+    /// <exception cref="ObjectDisposedException">The team has ended.</exception>
+    public void Run(int tasks, Action<int> body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        ManagedJob job = new(body);
+        GCHandle handle = GCHandle.Alloc(job);
+        try
+        {
+            Run(tasks, &RunManaged, (void*)GCHandle.ToIntPtr(handle));
+        }
+        finally
+        {
+            handle.Free();
+        }
+
+        job.Failure?.Throw();
+    }
+
     /// <summary>Ends the threads and waits for them. A call in progress on another thread is finished first.</summary>
     public void Dispose()
     {
@@ -159,6 +182,26 @@ public sealed unsafe class WorkerTeam : IDisposable
         foreach (Thread worker in workers)
         {
             worker.Join();
+        }
+    }
+
+    private static void RunManaged(void* state, int task, int worker)
+    {
+        ManagedJob job = (ManagedJob)GCHandle.FromIntPtr((nint)state).Target!;
+        if (job.Failure is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            job.Body(task);
+        }
+#pragma warning disable CA1031 // Thrown again by the caller.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Interlocked.CompareExchange(ref job.Failure, ExceptionDispatchInfo.Capture(e), null);
         }
     }
 
@@ -291,6 +334,13 @@ public sealed unsafe class WorkerTeam : IDisposable
         {
             return logical;
         }
+    }
+
+    private sealed class ManagedJob(Action<int> body)
+    {
+        public Action<int> Body { get; } = body;
+
+        public ExceptionDispatchInfo? Failure;
     }
 
     // A counter alone on its cache lines.

@@ -11,6 +11,8 @@ public sealed record ModelOptions
     /// <summary>The threads to compute on; null takes <see cref="WorkerTeam.Default"/>.</summary>
     public WorkerTeam? Team { get; init; }
 
-    /// <summary>About how many tokens are computed at once. Texts are packed without padding, so this bounds memory and keeps activations in the caches.</summary>
-    public int TokensAtOnce { get; init; } = 1024;
+    /// <summary>
+    /// About how many tokens a thread computes at once. Texts are packed without padding, so this bounds memory and keeps activations in the caches; one text may have more.
+    /// </summary>
+    public int TokensAtOnce { get; init; } = 512;
 }
