@@ -232,7 +232,7 @@ public static class CompressJob
         Func<CancellationToken, MetricSet>? evaluate) => new()
         {
             Name = name,
-            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast),
+            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength),
             Objective = objective,
             Parameters = parameters,
             Optimizer = how.Rule,
