@@ -97,13 +97,12 @@ public static class CompressJob
         TrainedModel.WarnBelowMajority(metrics, majority, context.Messages);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.TeacherModel!));
         BertConfig shape = student.Config;
-        string title = settings.NoTeacher ? $"{settings.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}";
         string story = settings.NoTeacher
             ? $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, trained with Limbeck on the labels alone: {result.Steps} steps, seed {settings.Seed}."
             : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's task distillation (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.";
         new ModelCard
         {
-            Title = title,
+            Title = settings.NoTeacher ? $"{settings.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}",
             BaseModel = settings.TeacherModel!,
             Story = story,
             Task = task.Task.IsGlue ? task.Task.Name : null,
@@ -140,7 +139,7 @@ public static class CompressJob
             Settings = settings,
             Results = report,
             Task = task,
-            Title = title,
+            Title = $"{task.Title}: {(Directory.Exists(settings.StudentModel) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.StudentModel)) : settings.StudentModel)} {(settings.NoTeacher ? "without a teacher" : $"distilled from {name}")}",
             Story = story,
             StartModel = settings.StudentModel!,
             Answers = answers,

@@ -62,11 +62,10 @@ public static class FineTuneJob
         MetricSet? majority = task.Validation is null ? null : MetricSet.MajorityBaseline(task.Train, task.Validation);
         TrainedModel.WarnBelowMajority(metrics, majority, context.Messages);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
-        string title = $"{name}, fine-tuned on {task.Train.Name}";
         string story = $"Fine-tuned with Limbeck: {stage.TotalSteps} steps of {how.PerDeviceTrainBatchSize * how.GradientAccumulationSteps} rows, learning rate {how.LearningRate}, at most {length} tokens, seed {settings.Seed}.";
         new ModelCard
         {
-            Title = title,
+            Title = $"{name}, fine-tuned on {task.Train.Name}",
             BaseModel = folder,
             Story = story,
             Task = task.Task.IsGlue ? task.Task.Name : null,
@@ -101,7 +100,7 @@ public static class FineTuneJob
             Settings = settings,
             Results = report,
             Task = task,
-            Title = title,
+            Title = $"{task.Title}: {name} fine-tuned",
             Story = story,
             StartModel = folder,
             Answers = answers,

@@ -111,7 +111,7 @@ public abstract record TrainingSettings : ISettings
     public string? BaselineResults { get; init; }
 
     /// <summary>Leave the report's timing out.</summary>
-    [Setting("Do not measure latency and throughput for the report, which takes about three seconds.")]
+    [Setting("Do not measure latency and throughput for the report, which takes about four seconds.")]
     public bool NoReportTiming { get; init; }
 
     /// <summary>The classifier's head.</summary>

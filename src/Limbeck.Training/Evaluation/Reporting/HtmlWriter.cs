@@ -7,7 +7,7 @@ namespace Limbeck.Training.Evaluation.Reporting;
 /// <remarks>A style sheet must do without the characters that XML escapes: less than, greater than, ampersand.</remarks>
 internal sealed class HtmlWriter : IDisposable
 {
-    private static readonly HashSet<string> Void = ["meta", "br", "path", "line", "circle", "rect"];
+    private static readonly HashSet<string> Void = ["meta", "wbr", "path", "line", "circle", "rect"];
 
     private readonly StringBuilder text = new();
     private readonly XmlWriter xml;

@@ -35,9 +35,6 @@ public static class ReportPage
         return html.ToString();
     }
 
-    /// <summary>What to call the run's own model: a student when there is a teacher.</summary>
-    private static string Own(RunReport report) => report.ModelOf(ReportRole.Teacher) is null ? "this model" : "this student";
-
     private static void Header(HtmlWriter html, RunReport report)
     {
         html.Open("header").Element("h1", report.Title).Element("p", report.Story);
@@ -141,13 +138,15 @@ public static class ReportPage
         html.Close().Close().CloseLine();
         if (scores.Retention is double retention)
         {
-            html.Element("p", $"Measured by {PrimaryName(scores)}, the student keeps {ReportFormat.Score(retention, true)} % of the teacher's score.");
+            html.Element("p", $"Measured by {(scores.PrimaryMetrics.Count > 1 ? "the " : string.Empty)}{PrimaryName(scores)}, the student keeps {ReportFormat.Score(retention, true)} % of the teacher's score.");
         }
 
         Comparisons(html, scores);
         if (scores.BaselineHint is not null)
         {
-            html.Open("details").Element("summary", "What would the same student score without the teacher?").Element("pre", scores.BaselineHint).Close();
+            html.Open("details").Element("summary", "What would the same student score without the teacher?");
+            Commands(html, scores.BaselineHint);
+            html.Close();
         }
 
         html.CloseLine();
@@ -163,7 +162,7 @@ public static class ReportPage
         double reach = 1.05 * scores.Comparisons.Max(one => Math.Max(Math.Abs(one.Interval.Low), Math.Abs(one.Interval.High)));
         html.Element("h3", "Is the difference more than chance?");
         html.Open("div", ("class", "scroll")).Open("table").Open("thead").Open("tr");
-        html.Element("th", "this model against", ("scope", "col")).Element("th", "points", ("scope", "col")).Element("th", "95 % interval", ("scope", "col"));
+        html.Element("th", $"{scores.Rows[0].Name} against", ("scope", "col")).Element("th", "points", ("scope", "col")).Element("th", "95 % interval", ("scope", "col"));
         html.Element("th", string.Empty, ("class", "wide"), ("aria-hidden", "true")).Close().Close().Open("tbody");
         foreach (ReportComparison one in scores.Comparisons)
         {
@@ -188,7 +187,7 @@ public static class ReportPage
         string At(double value) => ReportFormat.Attribute((Width / 2) + (reach > 0 ? value / reach * (Width / 2) : 0));
         string y = ReportFormat.Attribute(Middle);
         html.Open("svg", ("class", "interval"), ("viewBox", $"0 0 {Width} 18"), ("preserveAspectRatio", "none"));
-        html.Element("line", null, ("class", "grid"), ("x1", At(0)), ("x2", At(0)), ("y1", "0"), ("y2", "18"));
+        html.Element("line", null, ("class", "axis"), ("x1", At(0)), ("x2", At(0)), ("y1", "0"), ("y2", "18"));
         html.Element("line", null, ("class", "s1"), ("stroke-width", "2"), ("x1", At(one.Interval.Low)), ("x2", At(one.Interval.High)), ("y1", y), ("y2", y));
         html.Element("line", null, ("class", "s1"), ("stroke-width", "4"), ("x1", At(one.Interval.Difference)), ("x2", At(one.Interval.Difference)), ("y1", "4"), ("y2", "14"));
         html.Close();
@@ -207,7 +206,7 @@ public static class ReportPage
         html.Open("div", ("class", "bars"), ("aria-hidden", "true"));
         foreach (ReportModel model in models)
         {
-            html.Open("div");
+            html.Element("span", Column(model, models)).Open("div");
             int colour = 1;
             foreach (long part in (long[])[model.Size.Embeddings, model.Size.Encoder, model.Size.Head])
             {
@@ -219,7 +218,7 @@ public static class ReportPage
 
         html.Close();
         Head(html, models, "smaller");
-        Row(html, models, "layers / width / heads / inner", model => model.Shape, null, null);
+        Shapes(html, models);
         Row(html, models, "weights", model => ReportFormat.Weights(model.Size.Total), model => model.Size.Total, null);
         Row(html, models, "embeddings", model => ReportFormat.Weights(model.Size.Embeddings), model => model.Size.Embeddings, 1);
         Row(html, models, "encoder", model => ReportFormat.Weights(model.Size.Encoder), model => model.Size.Encoder, 2);
@@ -231,12 +230,14 @@ public static class ReportPage
         html.Element("p", "Embeddings cost memory, not time: a text looks up one row of the table for each of its tokens. The encoder costs both.", ("class", "note")).CloseLine();
     }
 
+    private static string Column(ReportModel model, ReportModel[] models) => model.Role == ReportRole.Teacher ? "teacher" : models.Length > 1 ? "this student" : "this model";
+
     private static void Head(HtmlWriter html, ReportModel[] models, string ratio)
     {
         html.Open("div", ("class", "scroll")).Open("table").Open("thead").Open("tr").Element("th", string.Empty, ("scope", "col"));
         foreach (ReportModel model in models)
         {
-            html.Element("th", model.Role == ReportRole.Teacher ? "teacher" : models.Length > 1 ? "this student" : "this model", ("scope", "col"));
+            html.Element("th", Column(model, models), ("scope", "col"));
         }
 
         if (models.Length > 1)
@@ -247,7 +248,25 @@ public static class ReportPage
         html.Close().Close().Open("tbody");
     }
 
-    private static void Row(HtmlWriter html, ReportModel[] models, string name, Func<ReportModel, string> text, Func<ReportModel, double>? figure, int? colour)
+    /// <summary>The row of the shapes, which a phone may break after each stroke.</summary>
+    private static void Shapes(HtmlWriter html, ReportModel[] models)
+    {
+        html.Open("tr").Element("th", "layers / width / heads / inner", ("scope", "row"));
+        foreach (ReportModel model in models)
+        {
+            html.Open("td", ("class", "break")).Text($"{model.Layers}/").Element("wbr", null).Text($"{model.Hidden}/").Element("wbr", null);
+            html.Text($"{model.Heads}/").Element("wbr", null).Text($"{model.Intermediate}").Close();
+        }
+
+        if (models.Length > 1)
+        {
+            html.Element("td", string.Empty);
+        }
+
+        html.Close();
+    }
+
+    private static void Row(HtmlWriter html, ReportModel[] models, string name, Func<ReportModel, string> text, Func<ReportModel, double> figure, int? colour)
     {
         html.Open("tr", ("class", colour is null ? null : "part")).Open("th", ("scope", "row"));
         if (colour is not null)
@@ -263,7 +282,7 @@ public static class ReportPage
 
         if (models.Length > 1)
         {
-            html.Element("td", figure is null ? string.Empty : ReportFormat.Times(figure(models[1]), figure(models[0])));
+            html.Element("td", ReportFormat.Times(figure(models[1]), figure(models[0])));
         }
 
         html.Close();
@@ -341,10 +360,10 @@ public static class ReportPage
         double most = layers.Pairs.Max(pair => pair.AttentionDivergence ?? 0);
         html.Open("section").Element("h2", "Layers: how far from the teacher");
         html.Open("div", ("class", "scroll")).Open("table").Open("thead").Open("tr");
-        html.Element("th", "student ← teacher", ("scope", "col")).Element("th", "hidden states, 1 − CKA", ("scope", "col"));
+        html.Element("th", "student ← teacher", ("scope", "col")).Element("th", "hidden states, 1\u00a0−\u00a0CKA", ("scope", "col"));
         if (attention)
         {
-            html.Element("th", "attention, KL in nats", ("scope", "col"));
+            html.Element("th", "attention, KL\u00a0in\u00a0nats", ("scope", "col"));
         }
 
         html.Close().Close().Open("tbody");
@@ -405,8 +424,8 @@ public static class ReportPage
         string shown = $"{ReportFormat.Whole(examples.Rows.Count)} of {ReportFormat.Whole(examples.Total)} such rows";
         html.Element("p", examples.Total == 0 ? "There is no such row." : examples.Kind switch
         {
-            ReportExampleKind.Disagreement => $"{shown}, those first where the two are most certain. The number after an answer is its probability.",
-            ReportExampleKind.Mistake => $"{shown}, those first where the model is most certain. The number after an answer is its probability.",
+            ReportExampleKind.Disagreement => $"{shown}, those first where the two are most certain. In brackets, an answer's probability.",
+            ReportExampleKind.Mistake => $"{shown}, those first where the model is most certain. In brackets, an answer's probability.",
             _ => $"The {ReportFormat.Whole(examples.Rows.Count)} rows whose predicted number is farthest from the right one.",
         });
         List(html, examples.Rows.Take(ShownExamples));
@@ -459,7 +478,7 @@ public static class ReportPage
     private static void Answer(HtmlWriter html, string who, string label, double? score, bool? right)
     {
         html.Open("div").Element("dt", who).Open("dd", ("class", right is null ? null : right.Value ? "right" : "wrong"));
-        html.Element("bdi", label).Text(score is double number ? " " + number.ToString("0.00", CultureInfo.InvariantCulture) : string.Empty);
+        html.Element("bdi", label).Text(score is double number ? $" ({number.ToString("0.00", CultureInfo.InvariantCulture)})" : string.Empty);
         html.Text(right is null ? string.Empty : right.Value ? " ✓" : " ✗").Close().Close();
     }
 
@@ -469,7 +488,7 @@ public static class ReportPage
         html.Open("section").Element("h2", "How to repeat it");
         if (run.Command is not null)
         {
-            html.Element("pre", run.Command);
+            Commands(html, run.Command);
         }
 
         if (run.Recipe is not null)
@@ -500,6 +519,25 @@ public static class ReportPage
         Fact("model", run.OutputDir);
         Fact("date", Date(run.Date));
         html.Close().CloseLine();
+    }
+
+    /// <summary>Commands that break only between one flag with its value and the next, yet are copied as single lines.</summary>
+    private static void Commands(HtmlWriter html, string commands)
+    {
+        html.Open("pre");
+        string[] lines = commands.Split('\n');
+        for (int i = 0; i < lines.Length; i++)
+        {
+            html.Text(i > 0 ? "\n" : string.Empty);
+            string[] parts = lines[i].Split(" --");
+            html.Text(parts[0]);
+            foreach (string part in parts.Skip(1))
+            {
+                html.Text(" ").Element("span", "--" + part);
+            }
+        }
+
+        html.Close();
     }
 
     private static ReportMetric Primary(ReportScores scores) =>

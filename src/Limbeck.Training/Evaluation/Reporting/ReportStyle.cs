@@ -39,15 +39,19 @@ internal static class ReportStyle
         th, td { padding: 0.4rem 0.6rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: baseline; }
         th { font-weight: 600; overflow-wrap: normal; }
         thead th { color: var(--muted); font-weight: 500; font-size: 0.825rem; line-height: 1.3; vertical-align: bottom; }
+        td { white-space: nowrap; overflow-wrap: normal; }
         th:first-child, td:first-child { text-align: left; padding-left: 0; }
         th:last-child, td:last-child { padding-right: 0; }
         tbody th { font-weight: 400; }
         tr.own th, tr.own td { font-weight: 650; }
         tr.part th { padding-left: 1rem; color: var(--muted); }
         td.wide { text-align: left; width: 40%; }
+        td.break { white-space: normal; }
+        tr.part th { white-space: nowrap; }
+        pre span { display: inline-block; }
         tr.part td { color: var(--muted); }
         .fit { width: auto; }
-        .bars { display: grid; gap: 0.4rem; margin: 0 0 1rem; }
+        .bars { display: grid; grid-template-columns: max-content 1fr; align-items: center; gap: 0.3rem 0.9rem; margin: 0 0 1rem; font-size: 0.85rem; color: var(--muted); }
         .bars div { display: flex; height: 0.8rem; }
         .bars i { display: block; height: 100%; margin-right: 1px; }
         .bars i:last-child { margin-right: 0; border-radius: 0 2px 2px 0; }
@@ -91,7 +95,9 @@ internal static class ReportStyle
           .tiles strong { font-size: 1.35rem; }
           table { font-size: 0.85rem; } thead th { font-size: 0.775rem; }
           th, td { padding: 0.35rem 0.35rem; }
-          .wide, .track i { display: none; }
+          .wide, .track i { display: none; } td:nth-last-child(2):has(+ .wide), th:nth-last-child(2):has(+ .wide) { padding-right: 0; }
+          tr.part th { padding-left: 0.4rem; } .key { margin-right: 0.3rem; }
+          pre { font-size: 0.78rem; }
           .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: 0.5rem; }
         }
         @media print { section { break-inside: avoid; } }

@@ -19,10 +19,13 @@ public static class SpeedMeasurement
     /// <summary>Rounds of either kind, at most: enough for a median.</summary>
     private const int Rounds = 5;
 
+    // A slow model's texts together are so few that this many rounds fit into the time left.
+    private const int WantedRounds = 3;
+
     private const int WarmUp = 3;
 
     /// <summary>The time that measuring takes by default, about.</summary>
-    public static TimeSpan Budget { get; } = TimeSpan.FromSeconds(3);
+    public static TimeSpan Budget { get; } = TimeSpan.FromSeconds(4);
 
     /// <summary>Measures.</summary>
     /// <param name="models">Each model's role and what answers texts with it, tokenizing included.</param>
@@ -40,9 +43,9 @@ public static class SpeedMeasurement
         List<double>[] alone = Times(
             models, [.. single.Take(WarmUp).Concat(Enumerable.Repeat(single, Rounds).SelectMany(round => round)).Select(text => (IReadOnlyList<TextInput>)[text])],
             WarmUp, clock, 0.4 * budget, cancellation);
-        double slowest = alone.Max(times => Quantile(times, 0.5));
+        double each = alone.Sum(times => Quantile(times, 0.5));
         double left = (budget - clock.Elapsed).TotalMilliseconds;
-        int together = Math.Clamp((int)(left / (models.Count + 1) / 2 / Math.Max(slowest, 1e-3)), Math.Min(LeastTogether, texts.Count), Math.Min(MostTogether, texts.Count));
+        int together = Math.Clamp((int)(left / WantedRounds / Math.Max(each, 1e-3)), Math.Min(LeastTogether, texts.Count), Math.Min(MostTogether, texts.Count));
         TextInput[] batch = Spread(texts, together);
         List<double>[] joint = Times(models, [.. Enumerable.Repeat<IReadOnlyList<TextInput>>(batch, Rounds + 1)], 1, clock, budget, cancellation);
         ReportSpeed[] speeds =
