@@ -68,7 +68,8 @@ public sealed class TaskReportTests
         string command = run.GetProperty("command").GetString()!;
         Assert.StartsWith("limbeck compress --train-file ", command, StringComparison.Ordinal);
         Assert.Contains($"--output-dir \"{job["a student"]}\"", command, StringComparison.Ordinal);
-        Assert.Contains("--intermediate-optimizer bertadam", command, StringComparison.Ordinal);
+        Assert.Contains("--no-report-timing", command, StringComparison.Ordinal);
+        Assert.Contains("--intermediate-num-train-epochs 2 --intermediate-learning-rate 0.001", command, StringComparison.Ordinal);
         CompressSettings again = SettingsSchema.Read<CompressSettings>("recipe", run.GetProperty("recipe").GetRawText(), []);
         foreach (SettingInfo setting in SettingsSchema.Of(typeof(CompressSettings)).Settings.Where(setting => !setting.Name.Contains('.', StringComparison.Ordinal)))
         {

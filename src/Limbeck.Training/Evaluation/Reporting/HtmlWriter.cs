@@ -14,11 +14,7 @@ internal sealed class HtmlWriter : IDisposable
     private readonly Stack<string> open = new();
 
     /// <summary>Starts a document.</summary>
-    public HtmlWriter()
-    {
-        xml = XmlWriter.Create(text, new XmlWriterSettings { OmitXmlDeclaration = true, NewLineHandling = NewLineHandling.None, ConformanceLevel = ConformanceLevel.Document });
-        xml.WriteDocType("html", null, null, null);
-    }
+    public HtmlWriter() => xml = XmlWriter.Create(text, new XmlWriterSettings { OmitXmlDeclaration = true, NewLineHandling = NewLineHandling.None });
 
     /// <summary>Opens an element.</summary>
     /// <param name="name">Its name.</param>
@@ -88,7 +84,7 @@ internal sealed class HtmlWriter : IDisposable
     public override string ToString()
     {
         xml.Flush();
-        return text + "\n";
+        return $"<!DOCTYPE html>\n{text}\n";
     }
 
     /// <inheritdoc/>

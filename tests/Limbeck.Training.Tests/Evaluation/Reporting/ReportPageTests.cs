@@ -15,7 +15,7 @@ public sealed class ReportPageTests
     {
         XDocument page = Parse(ReportPage.Render(Report(which)));
         Assert.Equal("html", page.Root!.Name.LocalName);
-        Assert.Empty(page.Descendants().Where(element => element.Name.LocalName is "q" or "div" or "span" or "td" && element.IsEmpty));
+        Assert.DoesNotContain(page.Descendants(), element => element.IsEmpty && element.Name.LocalName is not ("meta" or "wbr" or "path" or "line" or "circle"));   // <div/> is no HTML
         string[] ids = [.. page.Descendants().Attributes("id").Select(id => id.Value)];
         Assert.Equal(ids.Distinct(), ids);
     }
@@ -27,7 +27,7 @@ public sealed class ReportPageTests
         string text = ReportPage.Render(Report(which));
         XDocument page = Parse(text);
         string[] forbidden = ["script", "link", "img", "iframe", "object", "embed", "base", "form", "a", "use", "image", "foreignObject"];
-        Assert.Empty(page.Descendants().Where(element => forbidden.Contains(element.Name.LocalName)));
+        Assert.DoesNotContain(page.Descendants(), element => forbidden.Contains(element.Name.LocalName));
         foreach (XAttribute attribute in page.Descendants().Attributes())
         {
             Assert.DoesNotContain(attribute.Name.LocalName, (string[])["src", "href", "srcset", "data", "action", "srcdoc"]);
@@ -117,7 +117,7 @@ public sealed class ReportPageTests
 
     private static XDocument Parse(string page)
     {
-        Assert.StartsWith("<!DOCTYPE html><html", page, StringComparison.Ordinal);
+        Assert.StartsWith("<!DOCTYPE html>\n<html", page, StringComparison.Ordinal);
         using XmlReader reader = XmlReader.Create(new StringReader(page), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore, XmlResolver = null });
         return XDocument.Load(reader);
     }
