@@ -14,7 +14,7 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
     public int PaperLength => Task.IsGlue ? Task.MaxSequenceLength : FineTuneSettings.DefaultLength;
 
     /// <summary>The task in a title: GLUE's name, or that of the user's file.</summary>
-    public string Title => Task.IsGlue ? Task.Name : Train.Name;
+    public string Title => Task.IsGlue ? Task.Name : Train.Name.Split(" (")[0];
 
     /// <summary>Reads what the settings name, and says what is worth knowing about it.</summary>
     /// <param name="settings">The job's settings.</param>

@@ -56,7 +56,7 @@ internal sealed class Answers
             : PairedBootstrap.Compare(data.Task, GoldClasses, [.. values.Select(value => (int)value)], classes, BootstrapSeed, PairedBootstrap.LeastResamples);
     }
 
-    /// <summary>The figure of always giving the commonest label against this model's; null for a regression, whose correlation with a constant is not defined.</summary>
+    /// <summary>This model's figure minus that of always giving the commonest label; null for a regression, whose correlation with a constant is not defined.</summary>
     /// <param name="train">The rows that say which label is the commonest.</param>
     public BootstrapInterval? AgainstMajority(Dataset train)
     {

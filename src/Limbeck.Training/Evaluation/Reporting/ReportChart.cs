@@ -14,6 +14,7 @@ internal static class ReportChart
     private const double Bottom = 34;
     private const int Colours = 4;
     private const int Ticks = 5;
+    private const int MostDecimals = 4;
 
     /// <summary>Draws a chart. Values that are no numbers leave a gap; without any number there is only a sentence.</summary>
     /// <param name="html">Receives a figure.</param>
@@ -43,7 +44,7 @@ internal static class ReportChart
         {
             string y = ReportFormat.Attribute(Y(tick));
             html.Element("line", null, ("class", "grid"), ("x1", ReportFormat.Attribute(Left)), ("x2", ReportFormat.Attribute(Width - Right)), ("y1", y), ("y2", y));
-            html.Element("text", Label(tick), ("x", ReportFormat.Attribute(Left - 6)), ("y", ReportFormat.Attribute(Y(tick) + 4)), ("text-anchor", "end"));
+            html.Element("text", Label(tick, ticks[1] - ticks[0]), ("x", ReportFormat.Attribute(Left - 6)), ("y", ReportFormat.Attribute(Y(tick) + 4)), ("text-anchor", "end"));
         }
 
         string ground = ReportFormat.Attribute(Height - Bottom);
@@ -166,10 +167,22 @@ internal static class ReportChart
         return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 2.5 ? 2.5 : lead <= 5 ? 5 : 10);
     }
 
-    private static string Label(double value)
+    /// <summary>A tick's number, with as many decimals as all of its axis need.</summary>
+    private static string Label(double value, double step)
     {
-        double size = Math.Abs(value);
-        return size is >= 1e5 or (> 0 and < 1e-3) ? value.ToString("0.#e0", CultureInfo.InvariantCulture) : value.ToString("0.####", CultureInfo.InvariantCulture);
+        double size = Math.Max(Math.Abs(value), step);
+        if (size is >= 1e5 or < 1e-2)
+        {
+            return value == 0 ? "0" : value.ToString("0.#e0", CultureInfo.InvariantCulture);
+        }
+
+        int decimals = 0;
+        while (decimals < MostDecimals && Math.Abs((step * Math.Pow(10, decimals)) - Math.Round(step * Math.Pow(10, decimals))) > 1e-6)
+        {
+            decimals++;
+        }
+
+        return (Math.Abs(value) < step / 2 ? 0 : value).ToString("F" + decimals, CultureInfo.InvariantCulture).Replace('-', '−');
     }
 
     private static string Steps(double step) => step >= 10_000 ? (step / 1000).ToString("0.#", CultureInfo.InvariantCulture) + "k" : step.ToString("0", CultureInfo.InvariantCulture);

@@ -14,7 +14,7 @@ internal static class ReportFormat
     /// <param name="value">The score, or null.</param>
     /// <param name="share">Whether it is a share.</param>
     public static string Score(double? value, bool share) =>
-        value is not double number || !double.IsFinite(number) ? Unknown : share ? (100 * number).ToString("0.0", Invariant) : Significant(number);
+        value is not double number || !double.IsFinite(number) ? Unknown : share ? (100 * number).ToString("0.0;−0.0", Invariant) : Significant(number);
 
     /// <summary>A difference in hundredths, with its sign.</summary>
     /// <param name="value">A difference of shares.</param>

@@ -81,7 +81,7 @@ internal static class ReportStyle
         .examples q + q { margin-top: 0.3rem; padding-left: 0.8rem; border-left: 2px solid var(--rule); }
         .answers { display: flex; flex-wrap: wrap; gap: 0.1rem 1.25rem; margin: 0.4rem 0 0; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
         .answers div { display: flex; gap: 0.4rem; }
-        .answers dt { color: var(--muted); } .answers dd { margin: 0; }
+        .answers dt { color: var(--muted); white-space: nowrap; } .answers dd { margin: 0; }
         .right { color: var(--good); } .wrong { color: var(--bad); }
         pre { margin: 0 0 0.75rem; padding: 0.75rem 0.9rem; background: var(--panel); border-radius: 0.5rem; font: 0.85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
         .facts { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0.25rem 1.25rem; margin: 0 0 1rem; font-size: 0.925rem; }
