@@ -66,7 +66,7 @@ public static unsafe class LayerDistances
         return new ReportLayers(studentRows.Source.Name, rows.Length, own.Tokens, pairs);
     }
 
-    /// <summary>1 - CKA of two matrices with a row a token; null when one of them does not vary.</summary>
+    /// <summary>1 - CKA of two matrices with a row a token, held to 0 .. 1, which the unbiased estimate may leave by its noise; null when one of them does not vary.</summary>
     /// <param name="x">[T, d].</param>
     /// <param name="y">[T, e].</param>
     /// <param name="team">The threads to compute on.</param>

@@ -9,7 +9,7 @@ namespace Limbeck.Training.Tests.Evaluation.Reporting;
 
 public sealed class LayerDistancesTests
 {
-    /// <summary>Against the definition in double; the worst error seen was 1.4e-7.</summary>
+    /// <summary>Against the definition in double; the worst error seen was 1.8e-7 (a shift and scale in float32).</summary>
     private const double Tolerance = 2e-6;
 
     private static readonly WorkerTeam Team = WorkerTeam.Default;
@@ -17,7 +17,7 @@ public sealed class LayerDistancesTests
     [Theory]
     [InlineData(40, 7, 11, 1)]
     [InlineData(100, 24, 24, 2)]
-    [InlineData(9, 30, 5, 3)]
+    [InlineData(30, 20, 5, 3)]
     public void The_distance_agrees_with_its_definition_over_the_kernels(int rows, int width, int other, ulong seed)
     {
         using Tensor x = Random(rows, width, seed, mean: 3);
