@@ -14,12 +14,12 @@ internal static class Student
     /// <param name="settings">The job's settings.</param>
     /// <param name="teacher">The teacher, whose labels and rates it takes.</param>
     /// <param name="tokenizer">The teacher's tokenizer.</param>
-    /// <param name="used">The rows whose wordpieces a trimmed vocabulary keeps, as the teacher's tokenizer sees them.</param>
+    /// <param name="used">The rows whose wordpieces a trimmed vocabulary keeps, as the teacher's tokenizer sees them; null when it is not trimmed.</param>
     /// <param name="messages">Receives what is worth knowing.</param>
     /// <returns>The student, its tokenizer, its layer map, and the components it started from, if any.</returns>
     /// <exception cref="UsageException">There is no such student.</exception>
     public static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) Make(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset used, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset? used, TextWriter messages)
     {
         try
         {
@@ -52,14 +52,14 @@ internal static class Student
     }
 
     private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromShape(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset used, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset? used, TextWriter messages)
     {
         BertConfig config = Rates(settings, StudentShape.Parse(settings.StudentModel!).Configure(teacher.Config));
         LayerMap map = Map(settings, config, teacher.Config);
         int[]? kept = null;
         if (settings.TrimVocabulary)
         {
-            BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, used)], out kept);
+            BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, used!)], out kept);
             messages.WriteLine($"vocabulary: {trimmed.VocabularySize:N0} of {tokenizer.VocabularySize:N0} wordpieces kept");
             tokenizer = trimmed;
             config = config with { VocabularySize = trimmed.VocabularySize, PadTokenId = Math.Max(0, trimmed.PadId) };
