@@ -63,7 +63,7 @@ public static class CompressJob
         bool continued = !settings.NoTeacher && StartProjection(settings, method, components, context.Messages);
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();
         HashBuilder hash = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student)).Add("tokenizer", tokenizer.Fingerprint);
-        string fingerprint = (continued ? hash.Add("projection", method.ProjectionHash()) : hash).ToKey();
+        string fingerprint = (continued ? hash.Add("projection weights", method.ProjectionHash()) : hash).ToKey();
         List<IDisposable> teachers = [];
         try
         {

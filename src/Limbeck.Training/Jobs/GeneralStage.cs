@@ -44,7 +44,7 @@ internal static class GeneralStage
         Say(settings, method, teacher, store, batches, context.Messages);
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", tokenizer.Fingerprint).ToKey();
         HashBuilder hash = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student));
-        string fingerprint = (continued ? hash.Add("projection", method.ProjectionHash()) : hash).ToKey();
+        string fingerprint = (continued ? hash.Add("projection weights", method.ProjectionHash()) : hash).ToKey();
         using LiveTeacher live = new(
             teacher, null, new TeacherNeeds(false, [.. method.TeacherHidden.Distinct()], [.. method.TeacherScores.Distinct()]), settings.TeacherDropout, settings.Seed, context.Team);
         Stage stage = StageOf(settings, batches, method.Intermediate(live), method);
