@@ -10,6 +10,11 @@ namespace Limbeck.Training.Data;
 internal sealed class LineReader : IDisposable
 {
     private static readonly UTF8Encoding Strict = new(false, true);
+
+    // .NET takes an archive that was cut off for a whole one. So a second, small archive is put behind it: only behind a whole one it is unpacked as what it is.
+    private static readonly byte[] Mark = [0xFF, .. "limbeck: the end"u8];
+    private static readonly byte[] PackedMark = Pack(Mark);
+
     private readonly string path;
     private readonly FaultList faults;
     private readonly Stream stream;
@@ -17,6 +22,7 @@ internal sealed class LineReader : IDisposable
     private byte[] buffer = new byte[1 << 16];
     private int start;
     private int end;
+    private bool packed;
 
     /// <summary>Opens a file.</summary>
     /// <exception cref="DataException">It is not there, is a folder, may not be read, or is UTF-16.</exception>
@@ -25,7 +31,8 @@ internal sealed class LineReader : IDisposable
         this.path = path;
         this.faults = faults;
         file = Open(path);
-        stream = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file, CompressionMode.Decompress) : file;
+        packed = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+        stream = packed ? new GZipStream(new TailedStream(file, PackedMark), CompressionMode.Decompress) : file;
         int scan = 0;
         while (end < 3 && Fill(ref scan))
         {
@@ -119,12 +126,34 @@ internal sealed class LineReader : IDisposable
         {
             int got = stream.Read(buffer, end, buffer.Length - end);
             end += got;
+            if (got == 0 && packed)
+            {
+                packed = false;
+                if (!buffer.AsSpan(start, end - start).EndsWith(Mark))
+                {
+                    throw new DataException($"{path}: cannot be read to its end: the archive is cut off; get it again");
+                }
+
+                end -= Mark.Length;
+            }
+
             return got > 0;
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
             throw new DataException($"{path}: cannot be read to its end: {e.Message}", e);
         }
+    }
+
+    private static byte[] Pack(byte[] bytes)
+    {
+        using MemoryStream stream = new();
+        using (GZipStream gzip = new(stream, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(bytes);
+        }
+
+        return stream.ToArray();
     }
 
     private string Decode(ReadOnlySpan<byte> bytes)

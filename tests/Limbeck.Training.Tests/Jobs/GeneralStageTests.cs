@@ -215,6 +215,19 @@ public sealed class GeneralStageTests
         DataException refused = Assert.Throws<DataException>(() => CompressJob.Run(settings with { TrainCorpus = $"{settings.TrainCorpus},{job["bad.txt"]}" }, job.Context));
         Assert.Contains("bad.txt, line 2", refused.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(job["general"]));
+        Assert.Empty(new CacheDirectory(job["cache"]).List());
+    }
+
+    [Fact]
+    public void A_projection_does_not_outlive_the_student_it_was_made_for()
+    {
+        using TinyJob job = new();
+        CompressSettings settings = General(job, "general");
+        settings = settings with { General = settings.General with { MaxSteps = 1 } };
+        CompressJob.Run(settings, job.Context);
+        FineTuneJob.Run(job.FineTune("teacher"), job.Context);
+        CompressJob.Run(job.Compress("general") with { OverwriteOutputDir = true }, job.Context);
+        Assert.False(File.Exists(Path.Combine(job["general"], TinyBert.ProjectionFile)));
     }
 
     private static StageSettings Once => new() { NumTrainEpochs = 1, MaxSteps = 1, LearningRate = 1e-4, LrSchedulerType = "constant", Optimizer = "bertadam" };

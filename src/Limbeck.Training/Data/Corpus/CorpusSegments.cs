@@ -51,7 +51,7 @@ public sealed class CorpusSegments
         this.threads = threads == 0 ? Environment.ProcessorCount : threads;
         piece = options.Kind == SegmentKind.Lines ? options.Capacity : Math.Max(1, options.Capacity / 4);
         blocks = Blocks(blockTokens);
-        Fingerprint = $"{store.Key} {options} {seed} {blocks.Length}";
+        Fingerprint = FormattableString.Invariant($"{store.Key} {options.Kind} {options.MaxSequenceLength} {options.ShortSequenceProbability:R} {seed} {blocks.Length}");
     }
 
     /// <summary>Everything that decides the sequences.</summary>

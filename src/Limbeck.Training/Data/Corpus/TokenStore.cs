@@ -85,21 +85,27 @@ public sealed unsafe class TokenStore : IDisposable
                 return store;
             }
 
-            using FileLock? held = FileLock.TryTake(path + ".lock");
-            if (held is null)
+            using (FileLock? held = FileLock.TryTake(path + ".lock"))
             {
-                if (!waiting)
+                if (held is null)
                 {
-                    progress.Message($"another process is tokenizing the corpus into {path}: waiting for it");
-                    waiting = true;
+                    if (!waiting)
+                    {
+                        progress.Message($"another process is tokenizing the corpus into {path}: waiting for it");
+                        waiting = true;
+                    }
+
+                    cancellation.WaitHandle.WaitOne(PollMilliseconds);
+                    continue;
                 }
 
-                cancellation.WaitHandle.WaitOne(PollMilliseconds);
+                if (!File.Exists(path))
+                {
+                    TokenStoreBuilder.Build(corpus, tokenizer, new TokenStoreHeader(key, Describe(corpus, tokenizer), IdBytes(tokenizer)), path, progress, threads, cancellation);
+                }
             }
-            else if (!File.Exists(path))
-            {
-                TokenStoreBuilder.Build(corpus, tokenizer, new TokenStoreHeader(key, Describe(corpus, tokenizer), IdBytes(tokenizer)), path, progress, threads, cancellation);
-            }
+
+            File.Delete(path + ".lock");
         }
     }
 

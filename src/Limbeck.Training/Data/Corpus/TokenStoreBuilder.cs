@@ -61,12 +61,18 @@ internal sealed class TokenStoreBuilder : IDisposable
                     : $"tokenizing goes on after {builder.sentences:N0} sentences of {path}");
                 builder.Tokenize(corpus, tokenizer, progress, threads == 0 ? Environment.ProcessorCount : threads, cancellation);
                 builder.Complete();
-                progress.Message($"corpus: {builder.documents:N0} documents, {builder.sentences:N0} sentences, {builder.tokens:N0} tokens");
             }
 
             File.Move(path + ".part", path, overwrite: true);
             TeacherCacheFile.RememberVerified(path);
             File.Delete(JournalPath(path));
+        }
+        catch (DataException)
+        {
+            // With the text set right it is another corpus: what was done is of no use.
+            File.Delete(path + ".part");
+            File.Delete(JournalPath(path));
+            throw;
         }
         catch (IOException error)
         {

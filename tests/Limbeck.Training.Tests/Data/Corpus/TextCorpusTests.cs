@@ -62,6 +62,23 @@ public sealed class TextCorpusTests
         Assert.Equal([empty, good], TextCorpus.Resolve($"{empty}, {good}"));
         Assert.Equal([empty, good], TextCorpus.Resolve(folder.Path));
         string torn = folder.Write("torn.gz", "this is no archive");
+        using (MemoryStream whole = new())
+        {
+            using (GZipStream gzip = new(whole, CompressionLevel.Fastest, leaveOpen: true))
+            {
+                gzip.Write(Encoding.UTF8.GetBytes(string.Join('\n', Enumerable.Range(0, 20_000))));
+            }
+
+            byte[] bytes = whole.ToArray();
+            string twice = folder.Write("twice.gz", [.. bytes, .. bytes]);
+            Assert.Equal(39_999, new TextCorpus([twice]).Lines().Count());
+            foreach (int kept in (int[])[20_000, bytes.Length / 2, bytes.Length - 20, bytes.Length - 8, bytes.Length - 1])
+            {
+                string cut = folder.Write("cut.gz", bytes[..kept]);
+                Assert.Contains("cut.gz: cannot be read to its end", Assert.Throws<DataException>(() => new TextCorpus([cut]).Lines().Count()).Message, StringComparison.Ordinal);
+            }
+        }
+
         Assert.Contains("torn.gz: cannot be read", Assert.Throws<DataException>(() => new TextCorpus([torn]).Lines().Count()).Message, StringComparison.Ordinal);
     }
 }
