@@ -154,7 +154,16 @@ public sealed class GeneralStageTests
     {
         CompressSettings settings = new()
         {
-            Stage = "general", TeacherModel = "t", StudentModel = "tinybert4", OutputDir = "o", TrainFile = "a.tsv", Task = "MRPC", NoTeacher = true, TrimVocabulary = true, ShortSeqProb = 2, MaxSeqLength = 4,
+            Stage = "general",
+            TeacherModel = "t",
+            StudentModel = "tinybert4",
+            OutputDir = "o",
+            TrainFile = "a.tsv",
+            Task = "MRPC",
+            NoTeacher = true,
+            TrimVocabulary = true,
+            ShortSeqProb = 2,
+            MaxSeqLength = 4,
         };
         List<string> faults = [];
         settings.Check(faults, complete: true);
