@@ -44,7 +44,8 @@ public static class CompressJob
         Dataset labelled = TaskLabels.InOrderOf(task.Train, outputs, teacher.Config.Labels);
         Dataset all = WithUnlabelled(labelled, settings, context.Messages);
         EncodedDataset teacherRows = TrainedModel.Encode(all, teacherTokenizer, length, context);
-        (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, teacherTokenizer, teacherRows, context.Messages);
+        (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(
+            settings, teacher, teacherTokenizer, () => Counts(teacher, teacherRows), context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
@@ -255,7 +256,7 @@ public static class CompressJob
         Func<CancellationToken, MetricSet>? evaluate) => new()
         {
             Name = name,
-            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast),
+            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength),
             Objective = objective,
             Parameters = parameters,
             Optimizer = how.Rule,
@@ -265,6 +266,17 @@ public static class CompressJob
             MaxSteps = how.MaxSteps > 0 ? how.MaxSteps : null,
             Evaluate = evaluate,
         };
+
+    private static long[] Counts(BertModel teacher, EncodedDataset rows)
+    {
+        long[] counts = new long[teacher.Config.VocabularySize];
+        foreach (int id in rows.Encodings.SelectMany(encoding => encoding.Ids))
+        {
+            counts[id]++;
+        }
+
+        return counts;
+    }
 
     private static void CheckSameTokens(EncodedDataset teacher, EncodedDataset student, CompressSettings settings)
     {

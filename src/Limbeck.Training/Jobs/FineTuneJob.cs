@@ -38,7 +38,7 @@ public static class FineTuneJob
         Stage stage = new()
         {
             Name = "finetune",
-            Batches = new DatasetBatches(train, how.PerDeviceTrainBatchSize, settings.Seed),
+            Batches = new DatasetBatches(train, how.PerDeviceTrainBatchSize, settings.Seed, groupByLength: settings.GroupByLength),
             Objective = new TaskObjective(model, train),
             Parameters = model.Parameters,
             Optimizer = how.Rule,

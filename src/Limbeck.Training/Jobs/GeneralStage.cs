@@ -31,15 +31,20 @@ internal static class GeneralStage
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);
         using BertModel teacher = BertModel.Load(weights, HeadKind.None, out _);
         int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? Math.Min(DefaultLength, teacher.Config.MaxPositions), teacher.Config, folder);
-        (BertModel student, LayerMap map, PrincipalComponents? components) = MakeStudent(settings, teacher, tokenizer, context.Messages);
+
+        // Opened when it is first needed, which is after the settings have been checked against the models.
+        TokenStore? opened = null;
+        TokenStore Open() => opened ??= TokenStore.OpenOrBuild(
+            TextCorpus.Resolve(settings.TrainCorpus!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
+        (BertModel student, LayerMap map, PrincipalComponents? components) = MakeStudent(
+            settings, teacher, tokenizer, () => Open().Counts(teacher.Config.VocabularySize), context.Messages);
         using BertModel owned = student;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         CompressJob.Describe(settings, teacher, student, map, null, context.Messages);
         using TinyBert method = CompressJob.Method(settings, teacher, student, map, settings.AttentionLoss == "scores");
         bool continued = CompressJob.StartProjection(settings, method, components, context.Messages);
 
-        using TokenStore store = TokenStore.OpenOrBuild(
-            TextCorpus.Resolve(settings.TrainCorpus!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
+        using TokenStore store = Open();
         CorpusBatches batches = Batches(settings, store, tokenizer, length, context);
         Say(settings, method, teacher, store, batches, context.Messages);
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", tokenizer.Fingerprint).ToKey();
@@ -66,9 +71,9 @@ internal static class GeneralStage
 
     /// <summary>The student without a classifier: what has no labels has no use for one.</summary>
     private static (BertModel Student, LayerMap Map, PrincipalComponents? Components) MakeStudent(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, Func<long[]> counts, TextWriter messages)
     {
-        (BertModel made, BertTokenizer own, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, tokenizer, null, messages);
+        (BertModel made, BertTokenizer own, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, tokenizer, counts, messages);
         using BertModel withHead = made;
         if (own.Fingerprint != tokenizer.Fingerprint)
         {
@@ -95,7 +100,7 @@ internal static class GeneralStage
             _ => SegmentKind.Pairs,
         };
         CorpusSegments segments = new(store, new SegmentOptions(kind, length, settings.ShortSeqProb), settings.Seed, context.Team.Threads);
-        return new CorpusBatches(segments, tokenizer, settings.General.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast);
+        return new CorpusBatches(segments, tokenizer, settings.General.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength);
     }
 
     private static Stage StageOf(CompressSettings settings, CorpusBatches batches, IObjective objective, TinyBert method)

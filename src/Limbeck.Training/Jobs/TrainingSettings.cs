@@ -74,6 +74,10 @@ public abstract record TrainingSettings : ISettings
     [Setting("Seed of everything random.")]
     public ulong Seed { get; init; } = 42;
 
+    /// <summary>Batches of rows of similar length.</summary>
+    [Setting("Batches of rows of similar length, which makes every update's time and memory alike; nothing is padded either way.")]
+    public bool GroupByLength { get; init; }
+
     /// <summary>Score every so many updates.</summary>
     [Setting("Score every so many updates; 0 for the end of each epoch.")]
     public int EvalSteps { get; init; }

@@ -4,7 +4,7 @@ using Limbeck.Training.Loop;
 
 namespace Limbeck.Training.Data.Corpus;
 
-/// <summary>Length-bucketed, shuffled batches of a corpus's sequences, for a corpus of any size: only one block's places are in memory.</summary>
+/// <summary>Shuffled batches of a corpus's sequences, for a corpus of any size: only one block's places are in memory.</summary>
 /// <remarks>A batch is a pure function of its epoch and number: the blocks of an epoch come in random order, the sequences of a block as <see cref="LengthBucketedSampler"/> says.</remarks>
 public sealed class CorpusBatches : IBatchSource
 {
@@ -16,6 +16,7 @@ public sealed class CorpusBatches : IBatchSource
     private readonly int batchSize;
     private readonly ulong seed;
     private readonly bool dropLast;
+    private readonly int windowBatches;
     private readonly Dictionary<int, (int[] Blocks, int[] Ends)> epochs = [];
     private (int Epoch, int Block) loaded = (-1, -1);
     private CorpusExample[] examples = [];
@@ -27,8 +28,9 @@ public sealed class CorpusBatches : IBatchSource
     /// <param name="batchSize">Sequences of a batch; the last of a block may have fewer.</param>
     /// <param name="seed">Of the order.</param>
     /// <param name="dropLast">Leave a block's incomplete batch out, as TinyBERT's code does.</param>
+    /// <param name="groupByLength">Put sequences of similar length into a batch; see <see cref="DatasetBatches"/>.</param>
     /// <exception cref="DataException">There is not one batch.</exception>
-    public CorpusBatches(CorpusSegments segments, BertTokenizer tokenizer, int batchSize, ulong seed, bool dropLast = false)
+    public CorpusBatches(CorpusSegments segments, BertTokenizer tokenizer, int batchSize, ulong seed, bool dropLast = false, bool groupByLength = false)
     {
         ArgumentNullException.ThrowIfNull(segments);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -39,8 +41,9 @@ public sealed class CorpusBatches : IBatchSource
         this.batchSize = batchSize;
         this.seed = seed;
         this.dropLast = dropLast;
+        windowBatches = groupByLength ? LengthBucketedSampler.Window : 1;
         Fingerprint = new HashBuilder().Add("segments", segments.Fingerprint).Add("class", classId).Add("separator", separatorId).Add("batch", batchSize)
-            .Add("seed", $"{seed}").Add("drop_last", dropLast).ToKey();
+            .Add("seed", $"{seed}").Add("drop_last", dropLast).Add("group_by_length", groupByLength).ToKey();
         if (BatchCount(0) == 0)
         {
             throw new DataException($"the corpus makes fewer sequences than one batch of {batchSize}: use more text, or a smaller batch");
@@ -165,7 +168,7 @@ public sealed class CorpusBatches : IBatchSource
         examples = segments.Examples(epoch, block);
         batches = examples.Length < (dropLast ? batchSize : 1)
             ? []
-            : new LengthBucketedSampler([.. examples.Select(example => example.Length)], batchSize, new SeededRandom(seed, (ulong)block).NextUInt64(), dropLast).Batches(epoch);
+            : new LengthBucketedSampler([.. examples.Select(example => example.Length)], batchSize, new SeededRandom(seed, (ulong)block).NextUInt64(), dropLast, windowBatches).Batches(epoch);
         loaded = (epoch, block);
     }
 }

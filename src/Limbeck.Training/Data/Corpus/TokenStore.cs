@@ -13,6 +13,7 @@ namespace Limbeck.Training.Data.Corpus;
 public sealed unsafe class TokenStore : IDisposable
 {
     private const int PollMilliseconds = 1000;
+    private const int CountedAtOnce = 1 << 16;
 
     private readonly MemoryMappedFile map;
     private readonly MemoryMappedViewAccessor view;
@@ -155,6 +156,32 @@ public sealed unsafe class TokenStore : IDisposable
         {
             into[i] = from[i];
         }
+    }
+
+    /// <summary>How often the corpus has each id.</summary>
+    /// <param name="vocabulary">Number of ids.</param>
+    /// <returns>[vocabulary].</returns>
+    /// <exception cref="ArgumentException">An id is not below that.</exception>
+    public long[] Counts(int vocabulary)
+    {
+        long[] counts = new long[vocabulary];
+        int[] buffer = new int[CountedAtOnce];
+        for (long at = 0; at < TokenCount; at += buffer.Length)
+        {
+            Span<int> part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, TokenCount - at));
+            Copy(at, part);
+            foreach (int id in part)
+            {
+                if ((uint)id >= (uint)vocabulary)
+                {
+                    throw new ArgumentException($"{Path} has the id {id}, but the model knows ids 0 to {vocabulary - 1}: the tokenizer belongs to another model", nameof(vocabulary));
+                }
+
+                counts[id]++;
+            }
+        }
+
+        return counts;
     }
 
     /// <summary>Unmaps the file.</summary>

@@ -51,17 +51,19 @@ public sealed class CorpusBatchesTests
         Assert.Throws<DataException>(() => new CorpusBatches(segments, TinyWorld.Tokenizer, 100_000, 9, dropLast: true));
     }
 
-    [Fact]
-    public void Sequences_of_a_batch_are_of_similar_length()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Sequences_of_a_batch_are_of_similar_length_where_that_is_asked_for(bool groupByLength)
     {
         using TinyCorpus corpus = new(documents: 400, seed: 3, longest: 20);
-        CorpusBatches batches = new(new CorpusSegments(corpus.Store, new SegmentOptions(SegmentKind.Lines, 32), 9), TinyWorld.Tokenizer, 8, 9);
+        CorpusBatches batches = new(new CorpusSegments(corpus.Store, new SegmentOptions(SegmentKind.Lines, 32), 9), TinyWorld.Tokenizer, 8, 9, groupByLength: groupByLength);
         double spread = Enumerable.Range(0, batches.BatchCount(0)).Select(i => batches.Batch(0, i).Packed).Average(packed =>
         {
             int[] lengths = [.. Enumerable.Range(0, packed.Sequences).Select(packed.LengthOf)];
             return lengths.Max() - lengths.Min();
         });
-        Assert.True(spread < 2, $"lengths within a batch differ by {spread} on average");
+        Assert.True(spread < 2 == groupByLength, $"lengths within a batch differ by {spread} on average");
     }
 
     [Fact]

@@ -31,6 +31,9 @@ public sealed class TokenStoreTests
         int[] across = new int[3];
         store.Copy(3, across);
         Assert.Equal(TinyWorld.Tokenizer.Tokenize("good not bad"), across);
+        long[] counts = store.Counts(TinyWorld.Tokenizer.VocabularySize);
+        Assert.Equal((10, 1, 0), (counts.Sum(), counts[TinyWorld.Tokenizer.TokenToId("film")!.Value], counts[TinyWorld.Tokenizer.TokenToId("is")!.Value]));
+        Assert.Throws<ArgumentException>(() => store.Counts(8));
         Assert.Throws<ArgumentOutOfRangeException>(() => store.Sentence(4));
         Assert.Throws<ArgumentOutOfRangeException>(() => store.Copy(8, across));
         Assert.Throws<ArgumentOutOfRangeException>(() => store.DocumentStart(-1));
