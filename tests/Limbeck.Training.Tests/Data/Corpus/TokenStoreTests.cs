@@ -119,6 +119,30 @@ public sealed class TokenStoreTests
     }
 
     [Fact]
+    public void A_store_that_another_process_is_making_is_waited_for()
+    {
+        using TemporaryFolder folder = new();
+        string file = folder.Write("corpus.txt", Text(40, 1));
+        string path;
+        using (TokenStore store = Open(folder, TinyWorld.Tokenizer, file))
+        {
+            path = store.Path;
+        }
+
+        File.Delete(path);
+        StringWriter messages = new();
+        FileLock other = FileLock.TryTake(path + ".lock")!;
+        Task<TokenStore> waiting = Task.Run(() => TokenStore.OpenOrBuild(
+            [file], TinyWorld.Tokenizer, folder.Path, new ProgressDisplay(messages, terminal: false)));
+        Assert.False(waiting.Wait(200));
+        other.Dispose();
+        using TokenStore made = waiting.GetAwaiter().GetResult();
+        Assert.Contains("another process is tokenizing", messages.ToString(), StringComparison.Ordinal);
+        Assert.True(made.TokenCount > 0);
+        Assert.False(File.Exists(path + ".lock"));
+    }
+
+    [Fact]
     public void A_damaged_store_is_said_and_made_again()
     {
         using TemporaryFolder folder = new();
