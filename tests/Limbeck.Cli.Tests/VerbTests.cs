@@ -30,6 +30,32 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public void General_distillation_then_task_distillation_works_end_to_end()
+    {
+        using TinyModels models = new();
+        string[] general =
+        [
+            "compress", "--stage", "general", "--teacher-model", models["encoder"], "--student-model", "1/8/2/16", "--train-corpus", models["corpus.txt"], "--max-seq-length", "16",
+            "--general-num-train-epochs", "1", "--cache-dir", models["cache"], "--output-dir", models["general"],
+        ];
+        (int status, string output, string error) = TinyModels.Run(general);
+        Assert.True(status == 0, error);
+        Assert.Contains("tokens/s", error, StringComparison.Ordinal);
+        Assert.Contains($"the model is in {models["general"]}", output, StringComparison.Ordinal);
+        Assert.Contains("corpus.txt", TinyModels.Run("cache", "ls", "--cache-dir", models["cache"]).Out, StringComparison.Ordinal);
+        Assert.Equal(0, TinyModels.Run("doctor", models["general"]).Status);
+        Assert.Equal(0, TinyModels.Run(models.FineTune("teacher")).Status);
+        (status, _, error) = TinyModels.Run(
+            "compress", "--teacher-model", models["teacher"], "--student-model", models["general"], "--train-file", models["train.csv"], "--validation-file", models["dev.csv"],
+            "--max-seq-length", "16", "--intermediate-num-train-epochs", "1", "--cache-dir", models["cache"], "--output-dir", models["student"]);
+        Assert.True(status == 0, error);
+        Assert.Contains("the projection goes on from", error, StringComparison.Ordinal);
+        (status, _, error) = TinyModels.Run([.. general, "--train-file", models["train.csv"], "--overwrite-output-dir"]);
+        Assert.Equal(ExitCode.Usage, status);
+        Assert.Contains("--train-file is for --stage task", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Evaluate_prints_exactly_one_json_object()
     {
         using TinyModels models = new();

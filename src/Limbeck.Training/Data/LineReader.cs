@@ -10,12 +10,19 @@ namespace Limbeck.Training.Data;
 internal sealed class LineReader : IDisposable
 {
     private static readonly UTF8Encoding Strict = new(false, true);
+
+    // .NET takes an archive that was cut off for a whole one. So a second, small archive is put behind it: only behind a whole one it is unpacked as what it is.
+    private static readonly byte[] Mark = [0xFF, .. "limbeck: the end"u8];
+    private static readonly byte[] PackedMark = Pack(Mark);
+
     private readonly string path;
     private readonly FaultList faults;
     private readonly Stream stream;
+    private readonly FileStream file;
     private byte[] buffer = new byte[1 << 16];
     private int start;
     private int end;
+    private bool packed;
 
     /// <summary>Opens a file.</summary>
     /// <exception cref="DataException">It is not there, is a folder, may not be read, or is UTF-16.</exception>
@@ -23,7 +30,9 @@ internal sealed class LineReader : IDisposable
     {
         this.path = path;
         this.faults = faults;
-        stream = Open(path);
+        file = Open(path);
+        packed = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+        stream = packed ? new GZipStream(new TailedStream(file, PackedMark), CompressionMode.Decompress) : file;
         int scan = 0;
         while (end < 3 && Fill(ref scan))
         {
@@ -40,6 +49,9 @@ internal sealed class LineReader : IDisposable
 
     /// <summary>The number of the line that was read last, from 1.</summary>
     public int Line { get; private set; }
+
+    /// <summary>Bytes of the file, packed ones where it is packed, that have been read so far.</summary>
+    public long Position => file.Position;
 
     /// <summary>The next line without its \n, or null at the end. A byte that is not UTF-8 is a fault; the line then comes with U+FFFD in its place.</summary>
     public string? Read()
@@ -73,7 +85,7 @@ internal sealed class LineReader : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => stream.Dispose();
 
-    private static Stream Open(string path)
+    private static FileStream Open(string path)
     {
         if (Directory.Exists(path))
         {
@@ -87,8 +99,7 @@ internal sealed class LineReader : IDisposable
 
         try
         {
-            var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
-            return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file, CompressionMode.Decompress) : file;
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -115,12 +126,34 @@ internal sealed class LineReader : IDisposable
         {
             int got = stream.Read(buffer, end, buffer.Length - end);
             end += got;
+            if (got == 0 && packed)
+            {
+                packed = false;
+                if (!buffer.AsSpan(start, end - start).EndsWith(Mark))
+                {
+                    throw new DataException($"{path}: cannot be read to its end: the archive is cut off; get it again");
+                }
+
+                end -= Mark.Length;
+            }
+
             return got > 0;
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
             throw new DataException($"{path}: cannot be read to its end: {e.Message}", e);
         }
+    }
+
+    private static byte[] Pack(byte[] bytes)
+    {
+        using MemoryStream stream = new();
+        using (GZipStream gzip = new(stream, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(bytes);
+        }
+
+        return stream.ToArray();
     }
 
     private string Decode(ReadOnlySpan<byte> bytes)

@@ -29,7 +29,10 @@ internal sealed record ModelCard
     /// <summary>Rows that were scored.</summary>
     public int Rows { get; init; }
 
-    /// <summary>The labels.</summary>
+    /// <summary>A command that uses the model; null for the classifier's.</summary>
+    public string? Usage { get; init; }
+
+    /// <summary>The labels; none for an encoder without a classifier.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
 
     /// <summary>The licence in the front matter of a folder's card, or null.</summary>
@@ -78,7 +81,7 @@ internal sealed record ModelCard
         }
 
         card.Append(CultureInfo.InvariantCulture, $"base_model: {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(BaseModel)))}\n");
-        card.Append("library_name: transformers\npipeline_tag: text-classification\n");
+        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {(Labels.Count > 0 ? "text-classification" : "feature-extraction")}\n");
         card.Append(Task is null ? string.Empty : "datasets:\n- nyu-mll/glue\n");
         if (Metrics is not null)
         {
@@ -100,8 +103,12 @@ internal sealed record ModelCard
             }
         }
 
-        card.Append(CultureInfo.InvariantCulture, $"\nLabels: {string.Join(", ", Labels.Select(label => $"`{label}`"))}.\n");
-        card.Append("\n```\nlimbeck predict . \"a text\"\n```\n");
+        if (Labels.Count > 0)
+        {
+            card.Append(CultureInfo.InvariantCulture, $"\nLabels: {string.Join(", ", Labels.Select(label => $"`{label}`"))}.\n");
+        }
+
+        card.Append(CultureInfo.InvariantCulture, $"\n```\n{Usage ?? "limbeck predict . \"a text\""}\n```\n");
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), card.ToString());
     }
 }

@@ -3,13 +3,14 @@ using System.Text.Json.Nodes;
 using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tokenization;
+using Limbeck.Training.Compression;
 
 namespace Limbeck.Training.Jobs;
 
 /// <summary>A job's output folder: whether it may be used, and the files that make it a complete Hugging Face directory.</summary>
 internal static class OutputFolder
 {
-    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best"];
+    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best", TinyBert.ProjectionFile];
 
     /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew.</summary>
     /// <param name="settings">The job's settings.</param>

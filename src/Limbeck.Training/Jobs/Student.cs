@@ -3,7 +3,6 @@ using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Tokenization;
 using Limbeck.Training.Compression;
-using Limbeck.Training.Data;
 
 namespace Limbeck.Training.Jobs;
 
@@ -14,16 +13,16 @@ internal static class Student
     /// <param name="settings">The job's settings.</param>
     /// <param name="teacher">The teacher, whose labels and rates it takes.</param>
     /// <param name="tokenizer">The teacher's tokenizer.</param>
-    /// <param name="used">The rows whose wordpieces a trimmed vocabulary keeps and principal components are weighted by, as the teacher's tokenizer sees them.</param>
+    /// <param name="counts">How often the training texts have each of the teacher's wordpieces: those with none go from a trimmed vocabulary, and principal components are weighted by it. Asked for only where it is needed.</param>
     /// <param name="messages">Receives what is worth knowing.</param>
     /// <returns>The student, its tokenizer, its layer map, and the components it started from, if any.</returns>
     /// <exception cref="UsageException">There is no such student.</exception>
     public static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) Make(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset used, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, Func<long[]> counts, TextWriter messages)
     {
         try
         {
-            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, used, messages) : FromShape(settings, teacher, tokenizer, used, messages);
+            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, counts, messages) : FromShape(settings, teacher, tokenizer, counts, messages);
         }
         catch (ArgumentException e)
         {
@@ -31,7 +30,7 @@ internal static class Student
         }
     }
 
-    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, EncodedDataset used, TextWriter messages)
+    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, Func<long[]> counts, TextWriter messages)
     {
         string weights = ModelFolder.Weights(settings.StudentModel!);
         if (settings.TrimVocabulary)
@@ -47,29 +46,29 @@ internal static class Student
             return (Open(settings, weights, config, messages), tokenizer, map, null);
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, used, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, counts, messages);
         return (started, tokenizer, map, components);
     }
 
     private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromShape(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset used, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, Func<long[]> counts, TextWriter messages)
     {
         BertConfig config = Rates(settings, StudentShape.Parse(settings.StudentModel!).Configure(teacher.Config));
         LayerMap map = Map(settings, config, teacher.Config);
         int[]? kept = null;
         if (settings.TrimVocabulary)
         {
-            BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, used)], out kept);
+            BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, counts())], out kept);
             messages.WriteLine($"vocabulary: {trimmed.VocabularySize:N0} of {tokenizer.VocabularySize:N0} wordpieces kept");
             tokenizer = trimmed;
             config = config with { VocabularySize = trimmed.VocabularySize, PadTokenId = Math.Max(0, trimmed.PadId) };
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, used, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, counts, messages);
         return (started, tokenizer, map, components);
     }
 
-    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, EncodedDataset used, TextWriter messages)
+    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, Func<long[]> counts, TextWriter messages)
     {
         student.Initialize(new SeededRandom(settings.Seed));
         switch (settings.StudentInit)
@@ -77,7 +76,7 @@ internal static class Student
             case null or "random":
                 return (student, null);
             case "pca":
-                PrincipalComponents components = PrincipalComponents.Of(teacher, student.Config.HiddenSize, Counts(teacher, used));
+                PrincipalComponents components = PrincipalComponents.Of(teacher, student.Config.HiddenSize, counts());
                 components.StartEmbeddings(teacher, student, kept);
                 messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} % of its words)");
                 return (student, components);
@@ -101,17 +100,6 @@ internal static class Student
         return model;
     }
 
-    private static long[] Counts(BertModel teacher, EncodedDataset used)
-    {
-        long[] counts = new long[teacher.Config.VocabularySize];
-        foreach (int id in used.Encodings.SelectMany(encoding => encoding.Ids))
-        {
-            counts[id]++;
-        }
-
-        return counts;
-    }
-
     private static BertConfig Rates(CompressSettings settings, BertConfig config) => config with
     {
         HeadActivation = settings.Head ?? config.HeadActivation,
@@ -123,7 +111,7 @@ internal static class Student
         ? LayerMap.Uniform(student.LayerCount, teacher.LayerCount)
         : LayerMap.Parse(settings.LayerMap, student.LayerCount, teacher.LayerCount);
 
-    private static IEnumerable<int> Kept(BertTokenizer tokenizer, EncodedDataset used)
+    private static IEnumerable<int> Kept(BertTokenizer tokenizer, long[] counts)
     {
         string prefix = tokenizer.Options.ContinuationPrefix;
         IEnumerable<int> characters = Enumerable.Range(0, tokenizer.VocabularySize).Where(id =>
@@ -132,7 +120,7 @@ internal static class Student
             StringRuneEnumerator runes = (piece.StartsWith(prefix, StringComparison.Ordinal) && piece.Length > prefix.Length ? piece[prefix.Length..] : piece).EnumerateRunes();
             return runes.MoveNext() && !runes.MoveNext();
         });
-        return used.Encodings.SelectMany(encoding => encoding.Ids).Concat(characters).Distinct();
+        return Enumerable.Range(0, tokenizer.VocabularySize).Where(id => counts[id] > 0).Concat(characters).Distinct();
     }
 
     private static bool Same(string a, string b) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(a)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(b));

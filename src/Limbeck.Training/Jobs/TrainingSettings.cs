@@ -133,6 +133,9 @@ public abstract record TrainingSettings : ISettings
     /// <summary>Columns of the user's tables.</summary>
     internal TableOptions Table => new() { TextColumn = TextColumn, PairColumn = PairColumn, LabelColumn = LabelColumn, Regression = Regression };
 
+    /// <summary>Whether the job trains on rows of a table or of a GLUE task.</summary>
+    internal virtual bool NeedsRows => true;
+
     /// <summary>How the loop runs.</summary>
     internal TrainingOptions LoopOptions => new()
     {
@@ -154,9 +157,13 @@ public abstract record TrainingSettings : ISettings
     internal static IReadOnlySet<string> WithoutEffect { get; } = new HashSet<string>
     {
         "output_dir", "overwrite_output_dir", "resume", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps", "tensorboard",
-        "cache_dir", "train_file", "validation_file", "data_dir", "unlabelled", "model_name_or_path", "teacher_model", "dtype",
+        "cache_dir", "train_file", "train_corpus", "validation_file", "data_dir", "unlabelled", "model_name_or_path", "teacher_model", "dtype",
         "baseline_results", "no_report_timing",
     };
+
+    /// <summary>Whether a setting decides what the run computes.</summary>
+    /// <param name="name">Its key.</param>
+    internal virtual bool HasEffect(string name) => !WithoutEffect.Contains(name);
 
     /// <inheritdoc/>
     public virtual void Check(List<string> faults, bool complete)
@@ -202,7 +209,7 @@ public abstract record TrainingSettings : ISettings
                 faults.Add("--output-dir is missing: where shall the model go?");
             }
 
-            if (TrainFile is null && (Task is null || DataDir is null))
+            if (NeedsRows && TrainFile is null && (Task is null || DataDir is null))
             {
                 faults.Add("there is nothing to train on: give --task with --data-dir (GLUE's folder), or --train-file");
             }
