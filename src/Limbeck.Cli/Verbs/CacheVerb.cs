@@ -14,7 +14,7 @@ internal static class CacheVerb
     /// <param name="context">Where to read and write.</param>
     public static Command Make(ToolContext context)
     {
-        Verb verb = new("cache", "Shows and removes what is kept of teachers' outputs.", "limbeck cache ls", "limbeck cache rm --all", "limbeck cache rm 3f9a");
+        Verb verb = new("cache", "Shows and removes what is kept of teachers' outputs and tokenized corpora.", "limbeck cache ls", "limbeck cache rm --all", "limbeck cache rm 3f9a");
         Option<string?> folder = new("--cache-dir") { Description = "The folder; by default LIMBECK_CACHE, $XDG_CACHE_HOME/limbeck or the platform's.", Recursive = true, HelpName = "folder" };
         verb.Options.Add(folder);
         verb.Subcommands.Add(List(context, folder));
@@ -24,7 +24,7 @@ internal static class CacheVerb
 
     private static Verb List(ToolContext context, Option<string?> folder)
     {
-        Verb verb = new("ls", "Lists the kept outputs, last used first.", "limbeck cache ls");
+        Verb verb = new("ls", "Lists what is kept, last used first.", "limbeck cache ls");
         verb.SetAction(result =>
         {
             CacheDirectory cache = new(result.GetValue(folder));
@@ -50,7 +50,7 @@ internal static class CacheVerb
 
     private static Verb Remove(ToolContext context, Option<string?> folder)
     {
-        Verb verb = new("rm", "Removes kept outputs; they are computed again when they are needed.", "limbeck cache rm 3f9a", "limbeck cache rm --all");
+        Verb verb = new("rm", "Removes what is kept; it is made again when it is needed.", "limbeck cache rm 3f9a", "limbeck cache rm --all");
         Argument<string?> key = new("key") { Description = "A key, or how it begins.", Arity = ArgumentArity.ZeroOrOne };
         Option<bool> all = new("--all") { Description = "Remove everything." };
         verb.Arguments.Add(key);

@@ -13,6 +13,7 @@ internal sealed class LineReader : IDisposable
     private readonly string path;
     private readonly FaultList faults;
     private readonly Stream stream;
+    private readonly FileStream file;
     private byte[] buffer = new byte[1 << 16];
     private int start;
     private int end;
@@ -23,7 +24,8 @@ internal sealed class LineReader : IDisposable
     {
         this.path = path;
         this.faults = faults;
-        stream = Open(path);
+        file = Open(path);
+        stream = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file, CompressionMode.Decompress) : file;
         int scan = 0;
         while (end < 3 && Fill(ref scan))
         {
@@ -40,6 +42,9 @@ internal sealed class LineReader : IDisposable
 
     /// <summary>The number of the line that was read last, from 1.</summary>
     public int Line { get; private set; }
+
+    /// <summary>Bytes of the file, packed ones where it is packed, that have been read so far.</summary>
+    public long Position => file.Position;
 
     /// <summary>The next line without its \n, or null at the end. A byte that is not UTF-8 is a fault; the line then comes with U+FFFD in its place.</summary>
     public string? Read()
@@ -73,7 +78,7 @@ internal sealed class LineReader : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => stream.Dispose();
 
-    private static Stream Open(string path)
+    private static FileStream Open(string path)
     {
         if (Directory.Exists(path))
         {
@@ -87,8 +92,7 @@ internal sealed class LineReader : IDisposable
 
         try
         {
-            var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
-            return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file, CompressionMode.Decompress) : file;
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,12 +1,15 @@
 using System.IO.Enumeration;
+using Limbeck.Training.Data.Corpus;
 
 namespace Limbeck.Training.Loop;
 
-/// <summary>The folder of the teachers' outputs: where it is, what is in it, what goes.</summary>
+/// <summary>The folder of what is made once and kept, teachers' outputs and tokenized corpora: where it is, what is in it, what goes.</summary>
 public sealed class CacheDirectory
 {
-    private const string Extension = ".teacher";
-    private const string PartExtension = Extension + ".part";
+    private const string TeacherExtension = ".teacher";
+    private const string TokensExtension = ".tokens";
+    private const string PartExtension = ".part";
+    private static readonly string[] Extensions = [TeacherExtension, TokensExtension];
 
     /// <summary>A cache in a folder; nothing is made yet.</summary>
     /// <param name="path">The folder; null for <see cref="DefaultPath()"/>.</param>
@@ -41,9 +44,13 @@ public sealed class CacheDirectory
         return OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches", "limbeck") : Path.Combine(home, ".cache", "limbeck");
     }
 
-    /// <summary>The file of a key, whether it is there or not.</summary>
+    /// <summary>The file of a teacher's outputs, whether it is there or not.</summary>
     /// <param name="key">The key.</param>
-    public string PathOf(string key) => Path.Combine(DirectoryPath, key + Extension);
+    public string PathOf(string key) => Path.Combine(DirectoryPath, key + TeacherExtension);
+
+    /// <summary>The file of a tokenized corpus, whether it is there or not.</summary>
+    /// <param name="key">The key.</param>
+    public string TokensPathOf(string key) => Path.Combine(DirectoryPath, key + TokensExtension);
 
     /// <summary>What is in the cache, last used first.</summary>
     public IReadOnlyList<CacheEntry> List()
@@ -53,14 +60,13 @@ public sealed class CacheDirectory
         {
             foreach (string path in Directory.EnumerateFiles(DirectoryPath))
             {
-                string name = Path.GetFileName(path);
-                bool part = name.EndsWith(PartExtension, StringComparison.Ordinal);
-                if (part || name.EndsWith(Extension, StringComparison.Ordinal))
+                bool part = path.EndsWith(PartExtension, StringComparison.Ordinal);
+                string name = Path.GetFileName(part ? WithoutPart(path) : path);
+                if (Array.Find(Extensions, end => name.EndsWith(end, StringComparison.Ordinal)) is string extension)
                 {
                     FileInfo info = new(path);
                     DateTime used = info.LastAccessTimeUtc > info.LastWriteTimeUtc ? info.LastAccessTimeUtc : info.LastWriteTimeUtc;
-                    string key = name[..^(part ? PartExtension : Extension).Length];
-                    entries.Add(new CacheEntry(key, path, info.Length, new DateTimeOffset(used, TimeSpan.Zero), !part, DescriptionOf(path)));
+                    entries.Add(new CacheEntry(name[..^extension.Length], path, info.Length, new DateTimeOffset(used, TimeSpan.Zero), !part, DescriptionOf(path)));
                 }
             }
         }
@@ -82,7 +88,7 @@ public sealed class CacheDirectory
                 continue;
             }
 
-            string path = PathOf(entry.Key);
+            string path = entry.Complete ? entry.Path : WithoutPart(entry.Path);
             using (FileLock? held = FileLock.TryTake(path + ".lock"))
             {
                 if (held is null)
@@ -91,10 +97,7 @@ public sealed class CacheDirectory
                 }
 
                 File.Delete(entry.Path);
-                if (entry.Complete)
-                {
-                    File.Delete(TeacherCacheFile.VerifiedPath(path));
-                }
+                File.Delete(entry.Complete ? TeacherCacheFile.VerifiedPath(path) : TokenStoreBuilder.JournalPath(path));
             }
 
             File.Delete(path + ".lock");
@@ -104,12 +107,16 @@ public sealed class CacheDirectory
         return removed;
     }
 
+    private static string WithoutPart(string path) => path[..^PartExtension.Length];
+
     private static string DescriptionOf(string path)
     {
         try
         {
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            return TeacherCacheHeader.ReadTexts(file).Description;
+            return (path.EndsWith(PartExtension, StringComparison.Ordinal) ? WithoutPart(path) : path).EndsWith(TokensExtension, StringComparison.Ordinal)
+                ? TokenStoreHeader.Read(file).Description
+                : TeacherCacheHeader.ReadTexts(file).Description;
         }
         catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException)
         {

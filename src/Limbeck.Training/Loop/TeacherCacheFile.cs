@@ -180,7 +180,7 @@ public sealed unsafe class TeacherCacheFile : IDisposable
         return hash.GetHashAndReset().AsSpan().SequenceEqual(piece.AsSpan(0, TeacherCacheHeader.HashBytes));
     }
 
-    private static bool IsRememberedVerified(string path) =>
+    internal static bool IsRememberedVerified(string path) =>
         File.Exists(VerifiedPath(path)) && File.ReadAllText(VerifiedPath(path)) == Signature(path);
 
     private static string Signature(string path)
@@ -190,7 +190,7 @@ public sealed unsafe class TeacherCacheFile : IDisposable
     }
 
     /// <summary>Notes the use, for the list of caches; many systems do not note it by themselves.</summary>
-    private static void TouchAccess(string path)
+    internal static void TouchAccess(string path)
     {
         try
         {
