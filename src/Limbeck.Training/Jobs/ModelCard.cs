@@ -17,6 +17,9 @@ internal sealed record ModelCard
     /// <summary>What was done, in a paragraph.</summary>
     public required string Story { get; init; }
 
+    /// <summary>The hub's name of what the model does.</summary>
+    public string Pipeline { get; init; } = "text-classification";
+
     /// <summary>GLUE's name of the task, or null.</summary>
     public string? Task { get; init; }
 
@@ -29,7 +32,7 @@ internal sealed record ModelCard
     /// <summary>Rows that were scored.</summary>
     public int Rows { get; init; }
 
-    /// <summary>The labels.</summary>
+    /// <summary>The labels; none for a model that does not classify.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
 
     /// <summary>The licence in the front matter of a folder's card, or null.</summary>
@@ -78,7 +81,7 @@ internal sealed record ModelCard
         }
 
         card.Append(CultureInfo.InvariantCulture, $"base_model: {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(BaseModel)))}\n");
-        card.Append("library_name: transformers\npipeline_tag: text-classification\n");
+        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {Pipeline}\n");
         card.Append(Task is null ? string.Empty : "datasets:\n- nyu-mll/glue\n");
         if (Metrics is not null)
         {
@@ -100,8 +103,12 @@ internal sealed record ModelCard
             }
         }
 
-        card.Append(CultureInfo.InvariantCulture, $"\nLabels: {string.Join(", ", Labels.Select(label => $"`{label}`"))}.\n");
-        card.Append("\n```\nlimbeck predict . \"a text\"\n```\n");
+        if (Labels.Count > 0)
+        {
+            card.Append(CultureInfo.InvariantCulture, $"\nLabels: {string.Join(", ", Labels.Select(label => $"`{label}`"))}.\n");
+            card.Append("\n```\nlimbeck predict . \"a text\"\n```\n");
+        }
+
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), card.ToString());
     }
 }
