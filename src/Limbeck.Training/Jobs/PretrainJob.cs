@@ -58,7 +58,8 @@ public static class PretrainJob
         }
 
         MaskedLanguageModelling masking = new(tokenizer, settings.MlmProbability, settings.WholeWordMask, settings.Seed);
-        MaskedScorer? scorer = validation is null ? null : new MaskedScorer(validation, masking, tokenizer);
+        MaskedScorer? scorer = validation is null ? null
+            : new MaskedScorer(validation, new MaskedLanguageModelling(tokenizer, settings.MlmProbability, settings.WholeWordMask, settings.ValidationSeed), tokenizer);
         StageSettings how = settings.Training;
         using MaskedObjective objective = new(model, settings.FreezeEncoder ? new Tape(recording: false, context.Team) : null);
         IReadOnlyList<Parameter> learning = settings.FreezeEncoder ? model.LanguageModel!.Parameters : model.Parameters;
@@ -140,7 +141,7 @@ public static class PretrainJob
     private static (CorpusSequences Train, CorpusSequences? Validation) Split(PretrainSettings settings, TokenStore store, TokenStore? other, int length, TextWriter messages)
     {
         double share = other is null ? settings.ValidationSplit ?? PretrainSettings.DefaultSplit : 0;
-        HeldOut held = new(store, share, settings.Seed);
+        HeldOut held = new(store, share, settings.ValidationSeed);
         CorpusSequences Cut(TokenStore from, Func<long, long, bool> part, string description) =>
             CorpusSequences.Cut(from, length, settings.LineByLine, part, description);
 

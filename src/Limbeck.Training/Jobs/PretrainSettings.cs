@@ -26,8 +26,12 @@ public sealed record PretrainSettings : TrainingSettings
     public string? ValidationFile { get; init; }
 
     /// <summary>The share of the corpus to score instead.</summary>
-    [Setting("Share of the corpus to hold back and score on, by seed: documents, or sentences where there are few documents; 0 for none. By default 0.01, unless --validation-file is given.")]
+    [Setting("Share of the corpus to hold back and score on: documents, or sentences where there are few documents; 0 for none. By default 0.01, unless --validation-file is given.")]
     public double? ValidationSplit { get; init; }
+
+    /// <summary>Seed of the held-out part and of its masks.</summary>
+    [Setting("Seed of the held-out part and of its masks, apart from --seed: later runs on the same corpus then hold back the same, and their scores can be compared.")]
+    public ulong ValidationSeed { get; init; } = 42;
 
     /// <summary>Train only a new head.</summary>
     [Setting("Train the head only: the encoder and the word table, which the head's decoder shares, stay as they are.")]

@@ -16,7 +16,7 @@ internal sealed class HeldOut
     /// <summary>Chooses a part.</summary>
     /// <param name="store">The corpus.</param>
     /// <param name="share">The share to keep, 0 to 1.</param>
-    /// <param name="seed">The run's seed.</param>
+    /// <param name="seed">Any number.</param>
     public HeldOut(TokenStore store, double share, ulong seed)
     {
         this.share = share;

@@ -56,14 +56,17 @@ public sealed class PretrainJobTests
     }
 
     [Fact]
-    public void A_second_run_goes_on_with_the_head_of_the_first()
+    public void A_second_run_of_another_seed_goes_on_with_the_head_of_the_first_and_holds_back_the_same_text()
     {
         using TinyJob job = new();
         Corpus(job, "corpus.txt");
         TrainingReport first = PretrainJob.Run(Settings(job, "first"), job.Context);
-        TrainingReport second = PretrainJob.Run(Settings(job, "second") with { ModelNameOrPath = job["first"] }, job.Context);
+        TrainingReport second = PretrainJob.Run(Settings(job, "second") with { ModelNameOrPath = job["first"], Seed = 43 }, job.Context);
         Assert.Contains("own masked-language-model head goes on learning", job.Messages.ToString(), StringComparison.Ordinal);
         Assert.Equal(first.Metrics, second.Before);
+        Assert.Equal(first.Majority, second.Majority);
+        TrainingReport other = PretrainJob.Run(Settings(job, "other") with { ModelNameOrPath = job["first"], ValidationSeed = 43 }, job.Context);
+        Assert.NotEqual(first.Majority, other.Majority);
     }
 
     [Fact]
