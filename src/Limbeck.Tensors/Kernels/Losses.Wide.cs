@@ -87,16 +87,21 @@ public static unsafe partial class Losses
             float teacherLargest = WideLargest<V>(teacher, classes);
             double studentSum = WideSumExp<V>(student, null, classes, studentLargest, inverse);
             double teacherSum = WideSumExp<V>(teacher, null, classes, teacherLargest, inverse);
-            V studentShare = V.Create((float)(1 / studentSum));
-            V teacherShare = V.Create((float)(1 / teacherSum));
-            V studentTop = V.Create(studentLargest);
-            V teacherTop = V.Create(teacherLargest);
-            V scale = V.Create((float)call->GradientScale);
-            V factor = V.Create(inverse);
+            Row<V> row = new()
+            {
+                StudentTop = V.Create(studentLargest),
+                TeacherTop = V.Create(teacherLargest),
+                StudentShare = V.Create((float)(1 / studentSum)),
+                TeacherShare = V.Create((float)(1 / teacherSum)),
+                Factor = V.Create(inverse),
+                Scale = V.Create((float)call->GradientScale),
+                Divergence = divergence,
+            };
             double total = 0;
             V sum = V.Zero;
             int steps = 0;
-            for (int c = 0; c < classes; c += V.Count)
+            int c = 0;
+            for (; c <= classes - V.Count; c += V.Count)
             {
                 if (++steps % Folded == 0)
                 {
@@ -104,15 +109,21 @@ public static unsafe partial class Losses
                     sum = V.Zero;
                 }
 
-                int lanes = Math.Min(V.Count, classes - c);
-                V s = (V.Load(student + c, lanes) - studentTop) * factor;
-                V t = (V.Load(teacher + c, lanes) - teacherTop) * factor;
-                V p = VectorMath.ExpNonPositive(t) * teacherShare;
-                V term = p * (divergence ? t - s : V.Zero - s);
+                sum += row.Term(V.Load(student + c), V.Load(teacher + c), out V slope);
+                if (gradient != null)
+                {
+                    V.Store(slope, gradient + c);
+                }
+            }
+
+            if (c < classes)
+            {
+                int lanes = classes - c;
+                V term = row.Term(V.Load(student + c, lanes), V.Load(teacher + c, lanes), out V slope);
                 sum += V.And(V.LessThanInt(V.Sequence(0), V.CreateBits(lanes)), term);
                 if (gradient != null)
                 {
-                    V.Store(((VectorMath.ExpNonPositive(s) * studentShare) - p) * scale, gradient + c, lanes);
+                    V.Store(slope, gradient + c, lanes);
                 }
             }
 
@@ -209,6 +220,30 @@ public static unsafe partial class Losses
         if (i < n)
         {
             V.Store(V.Load(x + i, n - i) * f, x + i, n - i);
+        }
+    }
+
+    /// <summary>What the elements of a row have in common.</summary>
+    private struct Row<V>
+        where V : struct, ILanes<V>
+    {
+        public V StudentTop;
+        public V TeacherTop;
+        public V StudentShare;
+        public V TeacherShare;
+        public V Factor;
+        public V Scale;
+        public bool Divergence;
+
+        /// <summary>p (t - s) or -p s, without the logarithms, and the gradient.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly V Term(V student, V teacher, out V slope)
+        {
+            V s = (student - StudentTop) * Factor;
+            V t = (teacher - TeacherTop) * Factor;
+            V p = VectorMath.ExpNonPositive(t) * TeacherShare;
+            slope = ((VectorMath.ExpNonPositive(s) * StudentShare) - p) * Scale;
+            return p * (Divergence ? t - s : V.Zero - s);
         }
     }
 }
