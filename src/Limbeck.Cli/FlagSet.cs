@@ -97,7 +97,7 @@ internal sealed class FlagSet
     private static string HelpName(SettingInfo setting) =>
         setting.Choices.Count > 0 ? string.Join('|', setting.Choices)
         : setting.Type == typeof(double) ? "number"
-        : setting.Type == typeof(string) ? (setting.Name.EndsWith("dir", StringComparison.Ordinal) ? "folder" : setting.Name.EndsWith("file", StringComparison.Ordinal) || setting.Name == "unlabelled" ? "file" : "text")
+        : setting.Type == typeof(string) ? (setting.Name.EndsWith("dir", StringComparison.Ordinal) ? "folder" : setting.Name.EndsWith("file", StringComparison.Ordinal) || setting.Name is "unlabelled" or "train_corpus" ? "file" : "text")
         : "n";
 
     private static string Describe(SettingInfo setting)

@@ -11,12 +11,20 @@ public sealed class KillTests
     [Theory]
     [InlineData("finetune")]
     [InlineData("compress")]
+    [InlineData("general")]
     public void A_run_killed_at_random_moments_and_resumed_ends_with_the_same_weights_as_one_that_never_stopped(string verb)
     {
         using TinyModels models = new();
         Assert.Equal(0, TinyModels.Run(models.FineTune("teacher")).Status);
         string[] arguments = verb == "finetune"
             ? [.. models.FineTune("killed"), "--num-train-epochs", "60", "--save-steps", "7", "--per-device-train-batch-size", "8"]
+            : verb == "general"
+            ?
+            [
+                "compress", "--stage", "general", "--teacher-model", models["encoder"], "--student-model", "1/8/2/16", "--train-corpus", models["corpus.txt"], "--max-seq-length", "16",
+                "--general-num-train-epochs", "60", "--general-per-device-train-batch-size", "8", "--general-gradient-accumulation-steps", "2", "--cache-dir", models["cache"],
+                "--save-steps", "7", "--output-dir", models["killed"],
+            ]
             :
             [
                 "compress", "--teacher-model", models["teacher"], "--student-model", "1/8/2/16", "--train-file", models["train.csv"], "--validation-file", models["dev.csv"],

@@ -24,6 +24,7 @@ public sealed class RecipeTests
         {
             CompressSettings settings = (CompressSettings)Recipe.Find(name).Check();
             Assert.Equal(shape, StudentShape.Parse(settings.StudentModel!));
+            Assert.Equal(new CompressSettings().General, settings.General);
             Assert.Equal(new CompressSettings().Intermediate, settings.Intermediate);
             Assert.Equal(new CompressSettings().Prediction, settings.Prediction);
         }

@@ -28,6 +28,7 @@ internal sealed class TinyModels : IDisposable
         Save("regression", config with { Labels = ["LABEL_0"], ProblemType = "regression" }, HeadKind.Classifier, tokenizer);
         File.WriteAllText(this["train.csv"], Rows(60, 1));
         File.WriteAllText(this["dev.csv"], Rows(24, 2));
+        File.WriteAllText(this["corpus.txt"], string.Concat(Enumerable.Range(0, 40).Select(i => $"the {Words[i % 6]} was {Words[i % 4]}\nnot very {Words[i % 3]}\n{(i % 3 == 0 ? "\n" : "")}")));
     }
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("limbeck-cli-").FullName;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Limbeck.TestData;
 
 namespace Limbeck.Cli.Tests;
 
@@ -53,6 +54,32 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public void General_distillation_then_task_distillation_works_end_to_end()
+    {
+        using TinyModels models = new();
+        string[] general =
+        [
+            "compress", "--stage", "general", "--teacher-model", models["encoder"], "--student-model", "1/8/2/16", "--train-corpus", models["corpus.txt"], "--max-seq-length", "16",
+            "--general-num-train-epochs", "1", "--cache-dir", models["cache"], "--output-dir", models["general"],
+        ];
+        (int status, string output, string error) = TinyModels.Run(general);
+        Assert.True(status == 0, error);
+        Assert.Contains("tokens/s", error, StringComparison.Ordinal);
+        Assert.Contains($"the model is in {models["general"]}", output, StringComparison.Ordinal);
+        Assert.Contains("corpus.txt", TinyModels.Run("cache", "ls", "--cache-dir", models["cache"]).Out, StringComparison.Ordinal);
+        Assert.Equal(0, TinyModels.Run("doctor", models["general"]).Status);
+        Assert.Equal(0, TinyModels.Run(models.FineTune("teacher")).Status);
+        (status, _, error) = TinyModels.Run(
+            "compress", "--teacher-model", models["teacher"], "--student-model", models["general"], "--train-file", models["train.csv"], "--validation-file", models["dev.csv"],
+            "--max-seq-length", "16", "--intermediate-num-train-epochs", "1", "--cache-dir", models["cache"], "--output-dir", models["student"]);
+        Assert.True(status == 0, error);
+        Assert.Contains("the projection goes on from", error, StringComparison.Ordinal);
+        (status, _, error) = TinyModels.Run([.. general, "--train-file", models["train.csv"], "--overwrite-output-dir"]);
+        Assert.Equal(ExitCode.Usage, status);
+        Assert.Contains("--train-file is for --stage task", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Evaluate_prints_exactly_one_json_object()
     {
         using TinyModels models = new();
@@ -63,6 +90,31 @@ public sealed class VerbTests
         Assert.Equal(["model", "task", "file", "n", "metrics"], json.RootElement.EnumerateObject().Select(property => property.Name));
         Assert.Equal(24, json.RootElement.GetProperty("n").GetInt32());
         Assert.Equal(models["dev.csv"], json.RootElement.GetProperty("file").GetString());
+    }
+
+    [Fact]
+    public void Evaluate_zero_shot_scores_an_embedder_by_its_cosines()
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models["pairs.tsv"], "sentence1\tsentence2\tscore\nthe food was good\tthe food was good\t5.0\nthe film was bad\tthe film was poor\t3.5\nthe food was good\tfilm very not\t0.5\n");
+        (int status, string output, string error) = TinyModels.Run("evaluate", models["encoder"], "--data-file", models["pairs.tsv"], "--zero-shot", "--json");
+        Assert.True(status == 0, error);
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.Equal(["pearson", "spearmanr"], json.RootElement.GetProperty("metrics").EnumerateObject().Select(property => property.Name));
+        (status, _, error) = TinyModels.Run("evaluate", models["encoder"], "--data-file", models["dev.csv"], "--task", "SST-2", "--zero-shot");
+        Assert.Equal(ExitCode.Usage, status);
+        Assert.Contains("--task STS-B", error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void The_teacher_at_hand_reaches_its_published_zero_shot_score_on_stsb()
+    {
+        string model = SharedData.Require("models", "all-MiniLM-L6-v2");
+        string glue = SharedData.Require("glue");
+        (int status, string output, string error) = TinyModels.Run("evaluate", model, "--task", "stsb", "--data-dir", glue, "--zero-shot", "--json");
+        Assert.True(status == 0, error);
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.Equal(0.8672, json.RootElement.GetProperty("metrics").GetProperty("spearmanr").GetDouble(), 0.0001);
     }
 
     [Fact]

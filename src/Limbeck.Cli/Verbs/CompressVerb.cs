@@ -10,7 +10,7 @@ internal static class CompressVerb
     internal static readonly string Stages =
         "Stages:\n  Each stage has its own flags, made of its name and: "
         + string.Join(", ", SettingsSchema.Of(typeof(StageSettings)).Settings.Select(setting => setting.Flag[2..]))
-        + ".\n  Such as --intermediate-num-train-epochs 10 --prediction-learning-rate 2e-5 --alone-learning-rate 1e-4 (the last with --no-teacher).";
+        + ".\n  Such as --intermediate-num-train-epochs 10 --prediction-learning-rate 2e-5 --alone-learning-rate 1e-4 (the last with --no-teacher),\n  --general-num-train-epochs 1 (with --stage general).";
 
     /// <summary>Makes the verb.</summary>
     /// <param name="context">Where to read and write.</param>
@@ -19,10 +19,12 @@ internal static class CompressVerb
     {
         Verb verb = new(
             "compress",
-            "Compresses a fine-tuned BERT into a smaller student, by TinyBERT's task distillation: first its embeddings, hidden states and attention, then its answers.",
+            "Compresses a fine-tuned BERT into a smaller student, by TinyBERT's task distillation: first its embeddings, hidden states and attention, then its answers. With --stage general: a pretrained BERT, from raw text.",
             "limbeck compress --teacher-model teacher --student-model tinybert3-312 --task MRPC --data-dir glue --output-dir student",
             "limbeck compress --teacher-model teacher --student-model 2/192/12/768 --train-file reviews.csv --validation-split 0.1 --trim-vocabulary --output-dir student",
             "limbeck compress --teacher-model teacher --student-model tinybert3-312 --task MRPC --data-dir glue --no-teacher --output-dir alone",
+            "limbeck compress --stage general --teacher-model bert-base-uncased --student-model tinybert4 --train-corpus text.txt.gz --output-dir general",
+            "limbeck compress --teacher-model teacher --student-model general --task MRPC --data-dir glue --output-dir student",
             "limbeck compress --recipe tinybert4 --teacher-model teacher --task SST-2 --data-dir glue --output-dir student")
         {
             Remarks = Stages,

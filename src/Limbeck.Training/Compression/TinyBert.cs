@@ -1,3 +1,4 @@
+using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Training.Data;
@@ -6,8 +7,8 @@ using Limbeck.Training.Loop;
 namespace Limbeck.Training.Compression;
 
 /// <summary>
-/// TinyBERT's task distillation. Jiao et al., "TinyBERT: Distilling BERT for Natural Language Understanding", arXiv:1909.10351v5, section 3.
-/// The intermediate stage learns the teacher's embeddings (Eq. 9), hidden states (Eq. 8) and attention scores (Eq. 7), the prediction stage its logits (Eq. 10).
+/// TinyBERT's general and task distillation. Jiao et al., "TinyBERT: Distilling BERT for Natural Language Understanding", arXiv:1909.10351v5, section 3.
+/// The general stage, on raw text from a pretrained teacher, and the intermediate stage, on the task's from a fine-tuned one, learn the teacher's embeddings (Eq. 9), hidden states (Eq. 8) and attention scores (Eq. 7), the prediction stage its logits (Eq. 10).
 /// </summary>
 /// <remarks>
 /// Departures from the authors' code (huawei-noah/Pretrained-Language-Model at 0598f02), each with a switch where it makes sense:
@@ -18,6 +19,9 @@ namespace Limbeck.Training.Compression;
 /// </remarks>
 public sealed class TinyBert : IDisposable
 {
+    /// <summary>The name of the projection's file beside a general student.</summary>
+    public const string ProjectionFile = "projection.safetensors";
+
     private readonly BertModel student;
     private readonly TinyBertOptions options;
     private readonly Parameter[] projectionWeights;
@@ -53,7 +57,62 @@ public sealed class TinyBert : IDisposable
             }
         }
 
-        Parameters = [.. student.Parameters, .. projectionWeights.Zip(projectionBiases).SelectMany(pair => new[] { pair.First, pair.Second })];
+        Parameters = [.. student.Parameters, .. Projection];
+    }
+
+    /// <summary>Starts the projection W at the transposed components, for a student whose embeddings start from them.</summary>
+    /// <param name="components">The teacher's.</param>
+    public void StartProjection(PrincipalComponents components)
+    {
+        for (int i = 0; i < projectionWeights.Length; i++)
+        {
+            components.StartProjection(projectionWeights[i], projectionBiases[i]);
+        }
+    }
+
+    /// <summary>Writes the projection beside a general student, where task distillation finds it. Not into the student's own file: transformers warns of weights it does not know.</summary>
+    /// <param name="folder">The student's directory.</param>
+    public void SaveProjection(string folder) => SafetensorsWriter.Write(
+        Path.Combine(folder, ProjectionFile),
+        Projection.Select(parameter => SafetensorsTensor.OfFloats(parameter.Name, [.. parameter.Value.Shape.ToArray()], () => parameter.Value.Span)));
+
+    /// <summary>Starts the projection where a general distillation left it.</summary>
+    /// <param name="folder">The general student's directory.</param>
+    /// <returns>False when it has none, or one for other widths or another number of layers; nothing has changed then.</returns>
+    public bool TryLoadProjection(string folder)
+    {
+        string path = Path.Combine(folder, ProjectionFile);
+        if (!File.Exists(path))
+        {
+            return false;
+        }
+
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        if (!Projection.All(parameter => file.Entries.TryGetValue(parameter.Name, out TensorEntry? entry)
+            && entry.Shape.Select(size => (int)size).SequenceEqual(parameter.Value.Shape.ToArray())))
+        {
+            return false;
+        }
+
+        foreach (Parameter parameter in Projection)
+        {
+            file.Read(parameter.Name, parameter.Value.Span);
+            parameter.Changed();
+        }
+
+        return true;
+    }
+
+    /// <summary>A hash of the projection's weights as they are now.</summary>
+    internal string ProjectionHash()
+    {
+        HashBuilder hash = new();
+        foreach (Parameter parameter in Projection)
+        {
+            hash.Add(parameter.Name, RunHash.OfBytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(parameter.Value.Span)));
+        }
+
+        return hash.ToKey();
     }
 
     /// <summary>What both stages train: the student and the projection. What a stage's losses do not reach gets no gradient and does not change.</summary>
@@ -65,7 +124,7 @@ public sealed class TinyBert : IDisposable
     /// <summary>The teacher's layers, from 1, whose attention scores the intermediate stage needs.</summary>
     public int[] TeacherScores => options.AttentionLoss ? [.. options.LayerMap.Pairs.Where(pair => pair.Key > 0).Select(pair => pair.Value)] : [];
 
-    /// <summary>The intermediate stage: L = sum over m of MSE(H_S W, H_T) (Eq. 8, and Eq. 9 for m = 0) + sum over m > 0 of MSE(A_S, A_T) (Eq. 7).</summary>
+    /// <summary>The general and the intermediate stage: L = sum over m of MSE(H_S W, H_T) (Eq. 8, and Eq. 9 for m = 0) + sum over m > 0 of MSE(A_S, A_T) (Eq. 7).</summary>
     /// <param name="teacher">The teacher's outputs for the stage's rows.</param>
     public IObjective Intermediate(ITeacher teacher) => new IntermediateObjective(this, teacher);
 
@@ -77,11 +136,13 @@ public sealed class TinyBert : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Parameter parameter in projectionWeights.Concat(projectionBiases))
+        foreach (Parameter parameter in Projection)
         {
             parameter.Dispose();
         }
     }
+
+    private IEnumerable<Parameter> Projection => projectionWeights.Zip(projectionBiases).SelectMany(pair => new[] { pair.First, pair.Second });
 
     private bool Wanted(KeyValuePair<int, int> pair) => pair.Key > 0 || options.EmbeddingLoss;
 

@@ -24,6 +24,11 @@ public static class CompressJob
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
+        if (settings.Stage == "general")
+        {
+            return GeneralStage.Run(settings, context);
+        }
+
         OutputFolder.Check(settings);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);
@@ -39,7 +44,7 @@ public static class CompressJob
         Dataset labelled = TaskLabels.InOrderOf(task.Train, outputs, teacher.Config.Labels);
         Dataset all = WithUnlabelled(labelled, settings, context.Messages);
         EncodedDataset teacherRows = TrainedModel.Encode(all, teacherTokenizer, length, context);
-        (BertModel made, BertTokenizer tokenizer, LayerMap map) = Student.Make(settings, teacher, teacherTokenizer, teacherRows, context.Messages);
+        (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, teacherTokenizer, teacherRows, context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
@@ -53,11 +58,12 @@ public static class CompressJob
             context.Messages.WriteLine("warning: the teacher is not better than always giving the commonest answer: was it fine-tuned on this task, and are its labels in the right order?");
         }
 
-
-        using TinyBert method = Method(settings, teacher, student, map);
+        using TinyBert method = Method(
+            settings, teacher, student, map, settings.AttentionLoss == "scores" && !settings.NoTeacher && settings.Intermediate.NumTrainEpochs != 0);
+        bool continued = !settings.NoTeacher && StartProjection(settings, method, components, context.Messages);
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();
-        string fingerprint = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student))
-            .Add("tokenizer", tokenizer.Fingerprint).ToKey();
+        HashBuilder hash = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student)).Add("tokenizer", tokenizer.Fingerprint);
+        string fingerprint = (continued ? hash.Add("projection weights", method.ProjectionHash()) : hash).ToKey();
         List<IDisposable> teachers = [];
         try
         {
@@ -148,7 +154,28 @@ public static class CompressJob
         return new Dataset($"{labelled.Name} and {more.Name}", labelled.Task, [.. labelled.Examples, .. more.Examples]);
     }
 
-    private static TinyBert Method(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map)
+    /// <summary>Starts the projection at the components the student started from, or where the general stage left it when the student is its.</summary>
+    /// <returns>Whether it goes on from a general stage.</returns>
+    internal static bool StartProjection(CompressSettings settings, TinyBert method, PrincipalComponents? components, TextWriter messages)
+    {
+        if (components is not null)
+        {
+            method.StartProjection(components);
+            return false;
+        }
+
+        string? from = settings.StudentInit is "random" or "teacher" ? null : settings.StudentInit ?? settings.StudentModel;
+        if (!Directory.Exists(from) || !method.TryLoadProjection(ModelFolder.Weights(from)))
+        {
+            return false;
+        }
+
+        messages.WriteLine($"the projection goes on from {from} too");
+        return true;
+    }
+
+    /// <summary>The method with the settings' switches.</summary>
+    internal static TinyBert Method(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, bool attentionLoss)
     {
         try
         {
@@ -157,7 +184,7 @@ public static class CompressJob
                 LayerMap = map,
                 Temperature = (float)settings.Temperature,
                 ProjectionPerLayer = settings.Projection == "per_layer",
-                AttentionLoss = settings.AttentionLoss == "scores" && !settings.NoTeacher && settings.Intermediate.NumTrainEpochs != 0,
+                AttentionLoss = attentionLoss,
                 HiddenLoss = settings.HiddenLoss,
                 EmbeddingLoss = settings.EmbeddingLoss,
                 MeanOverClasses = settings.MeanOverClasses,
@@ -251,7 +278,8 @@ public static class CompressJob
         }
     }
 
-    private static void Describe(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, MetricSet? score, TextWriter messages)
+    /// <summary>Says what is going to be distilled into what.</summary>
+    internal static void Describe(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, MetricSet? score, TextWriter messages)
     {
         ModelSize big = ModelSize.Of(teacher);
         ModelSize small = ModelSize.Of(student);

@@ -1,10 +1,12 @@
 using Limbeck.Training.Compression;
+using Limbeck.Training.Data.Corpus;
 
 namespace Limbeck.Training.Jobs;
 
-/// <summary>The settings of <c>limbeck compress</c>: TinyBERT's task distillation, or the same student without a teacher.</summary>
+/// <summary>The settings of <c>limbeck compress</c>: TinyBERT's general or task distillation, or the same student without a teacher.</summary>
 /// <remarks>
-/// The defaults are the paper's (arXiv:1909.10351v5, section 4.2): intermediate stage 20 epochs, 10 for MNLI, QQP and QNLI, 50 for CoLA, constant rate 5e-5;
+/// The defaults are the paper's and its authors' code's (arXiv:1909.10351v5, section 4.2): general stage 3 epochs, 5e-5, linear with 10 % warm-up, 256 sequences of
+/// at most 128 tokens an update (here 8 batches of 32); intermediate stage 20 epochs, 10 for MNLI, QQP and QNLI, 50 for CoLA, constant rate 5e-5;
 /// prediction stage 3 epochs, 3e-5, linear with 10 % warm-up; batch 32; length 64 for single texts, 128 for pairs; the authors' BertAdam.
 /// </remarks>
 public sealed record CompressSettings : TaskSettings
@@ -20,8 +22,28 @@ public sealed record CompressSettings : TaskSettings
     [Setting("The method of compression.")]
     public string Method { get; init; } = "tinybert";
 
+    /// <summary>Which part of the method.</summary>
+    [Setting("Which part of the method: task (a fine-tuned teacher's task, from labelled texts) or general (a pretrained teacher, from raw text; its student is where task starts).", Choices = "general|task")]
+    public string Stage { get; init; } = "task";
+
+    /// <summary>The general stage's text.</summary>
+    [Setting("General stage: raw text to learn from, UTF-8 or .gz, a sentence or paragraph a line, blank lines between documents. A file, a folder of .txt and .txt.gz files, or several with commas between.")]
+    public string? TrainCorpus { get; init; }
+
+    /// <summary>What a sequence of the general stage is made of.</summary>
+    [Setting("General stage: what a sequence is made of. pairs: sentences of a document packed up to the length and parted in two, the second one from another document half of the time, as the authors do. single: packed, not parted. lines: each line by itself.", Choices = "pairs|single|lines")]
+    public string Segments { get; init; } = "pairs";
+
+    /// <summary>How many documents have shorter sequences.</summary>
+    [Setting("General stage: the share of documents whose sequences aim at a random shorter length.")]
+    public double ShortSeqProb { get; init; } = 0.1;
+
+    /// <summary>Stop the general stage after this many tokens.</summary>
+    [Setting("General stage: stop after the update in which this many tokens have been read, if that comes first; 0 for no limit.")]
+    public long MaxTokens { get; init; }
+
     /// <summary>The teacher.</summary>
-    [Setting("The fine-tuned model to learn from: a Hugging Face directory with a classifier.", Alias = "teacher")]
+    [Setting("The model to learn from: a Hugging Face directory, fine-tuned with a classifier; for the general stage a pretrained one.", Alias = "teacher")]
     public string? TeacherModel { get; init; }
 
     /// <summary>The student.</summary>
@@ -29,7 +51,7 @@ public sealed record CompressSettings : TaskSettings
     public string? StudentModel { get; init; }
 
     /// <summary>The student's first weights.</summary>
-    [Setting("The student's first weights: random, teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
+    [Setting("The student's first weights: random, pca (embeddings and projection from the teacher's principal components), teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
     public string? StudentInit { get; init; }
 
     /// <summary>Keep the size of attention scores when heads are sliced.</summary>
@@ -100,6 +122,20 @@ public sealed record CompressSettings : TaskSettings
     [Setting("Keep the teacher's outputs on disk and read them in later epochs and runs.")]
     public bool TeacherCache { get; init; } = true;
 
+    /// <summary>The stage that learns from raw text.</summary>
+    [Setting("")]
+    public StageSettings General { get; init; } = new()
+    {
+        NumTrainEpochs = 3,
+        LearningRate = 5e-5,
+        GradientAccumulationSteps = 8,
+        LrSchedulerType = "warmup_linear",
+        WarmupRatio = 0.1,
+        Optimizer = "bertadam",
+        DecayAll = false,
+        AdamEpsilon = 1e-6,
+    };
+
     /// <summary>The stage that learns embeddings, hidden states and attention.</summary>
     [Setting("")]
     public StageSettings Intermediate { get; init; } = new()
@@ -129,6 +165,9 @@ public sealed record CompressSettings : TaskSettings
     [Setting("")]
     public StageSettings Alone { get; init; } = new() { LearningRate = 1e-4 };
 
+    private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens"];
+    private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "teacher_cache", "cache_limit"];
+
     /// <summary>Epochs of the intermediate stage that the paper gives for a task.</summary>
     /// <param name="task">GLUE's name of it, or null.</param>
     public static int PaperEpochs(string? task) => task switch
@@ -151,10 +190,12 @@ public sealed record CompressSettings : TaskSettings
             faults.Add($"--method {Method} is not built yet in this version; built: {string.Join(", ", BuiltMethods)}");
         }
 
+        CheckGeneral(faults, complete);
+        General.CheckStage("general.", faults);
         Intermediate.CheckStage("intermediate.", faults);
         Prediction.CheckStage("prediction.", faults);
         Alone.CheckStage("alone.", faults);
-        if (Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
+        if (Stage == "task" && Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
         {
             faults.Add("--intermediate-num-train-epochs and --prediction-num-train-epochs are both 0, which leaves nothing to do");
         }
@@ -194,6 +235,56 @@ public sealed record CompressSettings : TaskSettings
         if (complete && StudentModel is null)
         {
             faults.Add($"--student-model is missing: one of {string.Join(", ", StudentShape.Presets.Keys)}, layers/hidden/heads/intermediate such as 3/312/12/1200, or a model's directory");
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override bool NeedsRows => Stage == "task";
+
+    /// <inheritdoc/>
+    internal override bool HasEffect(string name) => base.HasEffect(name) && (Stage == "task"
+        ? !OfGeneral.Contains(name) && !name.StartsWith("general.", StringComparison.Ordinal)
+        : !OfTask.Contains(name) && !name.StartsWith("intermediate.", StringComparison.Ordinal) && !name.StartsWith("prediction.", StringComparison.Ordinal)
+            && !name.StartsWith("alone.", StringComparison.Ordinal));
+
+    /// <summary>Checks what only the general stage has, and what it has no use for.</summary>
+    private void CheckGeneral(List<string> faults, bool complete)
+    {
+        if (!(ShortSeqProb is >= 0 and <= 1))
+        {
+            faults.Add($"--short-seq-prob is {ShortSeqProb}; needed 0 to 1");
+        }
+
+        if (MaxTokens < 0)
+        {
+            faults.Add($"--max-tokens is {MaxTokens}; needed 0 or more");
+        }
+
+        if (Stage == "task")
+        {
+            if (TrainCorpus is not null)
+            {
+                faults.Add("--train-corpus is raw text for --stage general; the task stage learns from --train-file or --task with --data-dir, and from --unlabelled");
+            }
+
+            return;
+        }
+
+        if (MaxSeqLength < SegmentOptions.LeastLength)
+        {
+            faults.Add($"--max-seq-length is {MaxSeqLength}; the general stage needed {SegmentOptions.LeastLength} or more");
+        }
+
+        (string Flag, bool Given)[] useless =
+        [
+            ("--task", Task is not null), ("--data-dir", DataDir is not null), ("--train-file", TrainFile is not null), ("--validation-file", ValidationFile is not null),
+            ("--validation-split", ValidationSplit > 0), ("--unlabelled", Unlabelled is not null), ("--no-teacher", NoTeacher), ("--trim-vocabulary", TrimVocabulary),
+            ("--load-best-model-at-end", LoadBestModelAtEnd), ("--early-stopping-patience", EarlyStoppingPatience > 0), ("--head", Head is not null),
+        ];
+        faults.AddRange(useless.Where(setting => setting.Given).Select(setting => $"{setting.Flag} is for --stage task; the general stage learns from raw text, without labels or scores"));
+        if (complete && TrainCorpus is null)
+        {
+            faults.Add("--train-corpus is missing: which text shall the general stage learn from?");
         }
     }
 }

@@ -17,8 +17,8 @@ internal sealed record ModelCard
     /// <summary>What was done, in a paragraph.</summary>
     public required string Story { get; init; }
 
-    /// <summary>The hub's name of what the model does.</summary>
-    public string Pipeline { get; init; } = "text-classification";
+    /// <summary>The hub's name of what the model does; null for a classifier or an encoder.</summary>
+    public string? Pipeline { get; init; }
 
     /// <summary>GLUE's name of the task, or null.</summary>
     public string? Task { get; init; }
@@ -31,6 +31,9 @@ internal sealed record ModelCard
 
     /// <summary>Rows that were scored.</summary>
     public int Rows { get; init; }
+
+    /// <summary>A command that uses the model; null for the classifier's.</summary>
+    public string? Usage { get; init; }
 
     /// <summary>The labels; none for a model that does not classify.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
@@ -81,7 +84,7 @@ internal sealed record ModelCard
         }
 
         card.Append(CultureInfo.InvariantCulture, $"base_model: {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(BaseModel)))}\n");
-        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {Pipeline}\n");
+        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {Pipeline ?? (Labels.Count > 0 ? "text-classification" : "feature-extraction")}\n");
         card.Append(Task is null ? string.Empty : "datasets:\n- nyu-mll/glue\n");
         if (Metrics is not null)
         {
@@ -106,9 +109,9 @@ internal sealed record ModelCard
         if (Labels.Count > 0)
         {
             card.Append(CultureInfo.InvariantCulture, $"\nLabels: {string.Join(", ", Labels.Select(label => $"`{label}`"))}.\n");
-            card.Append("\n```\nlimbeck predict . \"a text\"\n```\n");
         }
 
+        card.Append(CultureInfo.InvariantCulture, $"\n```\n{Usage ?? "limbeck predict . \"a text\""}\n```\n");
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), card.ToString());
     }
 }

@@ -41,9 +41,9 @@ public static class PretrainJob
         }
 
         using BertModel model = Load(settings, weights, start, context.Messages, out bool newBias);
-        using TokenStore store = TokenStore.OpenOrBuild(PretrainSettings.Files(settings.TrainFile!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
+        using TokenStore store = TokenStore.OpenOrBuild(TextCorpus.Resolve(settings.TrainFile!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
         using TokenStore? other = settings.ValidationFile is null ? null
-            : TokenStore.OpenOrBuild(PretrainSettings.Files(settings.ValidationFile), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
+            : TokenStore.OpenOrBuild(TextCorpus.Resolve(settings.ValidationFile), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
         (CorpusSequences train, CorpusSequences? validation) = Split(settings, store, other, length, context.Messages);
         float[] frequencies = LogFrequencies(train.Sample(CountedSequences).CountTokens(start.VocabularySize));
         if (newBias)
@@ -187,6 +187,7 @@ public static class PretrainJob
             BaseModel = settings.ModelNameOrPath!,
             Story = $"Masked language modelling with Limbeck{(settings.FreezeEncoder ? ", the encoder frozen" : string.Empty)}: {report.Steps} steps of {how.PerDeviceTrainBatchSize * how.GradientAccumulationSteps} sequences, {report.Tokens} tokens, {100 * settings.MlmProbability:0.#} % of them masked, learning rate {stage.Optimizer.LearningRate}, at most {report.MaxSeqLength} tokens a sequence, seed {settings.Seed}.",
             Pipeline = "fill-mask",
+            Usage = "limbeck doctor .",
             Data = report.EvalData is null ? string.Empty : Path.GetFileName(report.EvalData),
             Metrics = report.Metrics,
             Rows = report.EvalRows,

@@ -18,7 +18,7 @@ public sealed record PretrainSettings : TrainingSettings
     public string? ModelNameOrPath { get; init; }
 
     /// <summary>The corpus.</summary>
-    [Setting("Text to learn from, .gz too: a sentence or a paragraph a line, blank lines between documents. Several files are separated by commas.")]
+    [Setting("Raw text to learn from, UTF-8 or .gz, a sentence or paragraph a line, blank lines between documents. A file, a folder of .txt and .txt.gz files, or several with commas between.")]
     public string? TrainFile { get; init; }
 
     /// <summary>Text to score the model on.</summary>
@@ -68,10 +68,6 @@ public sealed record PretrainSettings : TrainingSettings
     /// <summary>How it trains.</summary>
     [Setting("", Inline = true)]
     public StageSettings Training { get; init; } = new() { LearningRate = 1e-4, DecayAll = false };
-
-    /// <summary>The files that a text names: one, or several separated by commas.</summary>
-    /// <param name="text">The setting.</param>
-    internal static string[] Files(string text) => File.Exists(text) ? [text] : text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <inheritdoc/>
     public override void Check(List<string> faults, bool complete)

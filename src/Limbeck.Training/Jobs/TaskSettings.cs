@@ -60,6 +60,9 @@ public abstract record TaskSettings : TrainingSettings
     /// <summary>Columns of the user's tables.</summary>
     internal TableOptions Table => new() { TextColumn = TextColumn, PairColumn = PairColumn, LabelColumn = LabelColumn, Regression = Regression };
 
+    /// <summary>Whether the job trains on rows of a table or of a GLUE task.</summary>
+    internal virtual bool NeedsRows => true;
+
     /// <inheritdoc/>
     public override void Check(List<string> faults, bool complete)
     {
@@ -86,7 +89,7 @@ public abstract record TaskSettings : TrainingSettings
             faults.Add("--validation-file and --validation-split are both given; give one");
         }
 
-        if (complete && TrainFile is null && (Task is null || DataDir is null))
+        if (complete && NeedsRows && TrainFile is null && (Task is null || DataDir is null))
         {
             faults.Add("there is nothing to train on: give --task with --data-dir (GLUE's folder), or --train-file");
         }

@@ -27,7 +27,7 @@ internal static class TrainedModel
         hash.Add("job", settings.GetType().Name);
         foreach (SettingInfo setting in SettingsSchema.Of(settings.GetType()).Settings)
         {
-            if (!TrainingSettings.WithoutEffect.Contains(setting.Name))
+            if (settings.HasEffect(setting.Name))
             {
                 hash.Add(setting.Name, Convert.ToString(setting.Get(settings), System.Globalization.CultureInfo.InvariantCulture) ?? "null");
             }

@@ -9,18 +9,18 @@ namespace Limbeck.Training.Loop;
 public sealed class LiveTeacher : ITeacher
 {
     private readonly BertModel model;
-    private readonly EncodedDataset data;
+    private readonly EncodedDataset? data;
     private readonly TeacherNeeds needs;
     private readonly Tape tape;
 
     /// <summary>A teacher over the rows of a stage.</summary>
     /// <param name="model">The fine-tuned model; with a classifier when logits are needed. It is frozen for good.</param>
-    /// <param name="data">The stage's rows as the teacher's tokenizer sees them.</param>
+    /// <param name="data">The stage's rows as the teacher's tokenizer sees them; null when it has the student's tokenizer and reads the student's batches.</param>
     /// <param name="needs">What to compute.</param>
     /// <param name="dropout">Leave dropout on, as the authors of TinyBERT did by oversight.</param>
     /// <param name="seed">Of the dropout masks.</param>
     /// <param name="team">The threads to compute on.</param>
-    public LiveTeacher(BertModel model, EncodedDataset data, TeacherNeeds needs, bool dropout = false, ulong seed = 0, WorkerTeam? team = null)
+    public LiveTeacher(BertModel model, EncodedDataset? data, TeacherNeeds needs, bool dropout = false, ulong seed = 0, WorkerTeam? team = null)
     {
         this.model = model;
         this.data = data;
@@ -36,14 +36,32 @@ public sealed class LiveTeacher : ITeacher
     public TeacherBatch Get(TrainingBatch batch)
     {
         tape.Reset();
-        tape.Step++;
-        PackedBatch packed = data.Pack(batch.Rows);
+        PackedBatch packed = data?.Pack(batch.Rows) ?? batch.Packed;
+        tape.Step = StepOf(packed);
         BertOutput output = model.Encoder.Forward(tape, packed, withHidden: needs.Hidden.Length > 0, layer => needs.Scores.Contains(layer + 1));
         float[] logits = needs.Logits ? model.Logits(tape, output, packed).ToArray() : [];
         return new TeacherBatch(
             logits,
             needs.Hidden.Distinct().ToDictionary(layer => layer, layer => output.Hidden[layer]),
             needs.Scores.Distinct().ToDictionary(layer => layer, layer => output.Scores[layer - 1]!));
+    }
+
+    /// <summary>A number for the dropout masks that depends on the batch alone, so that a resumed run draws the same ones.</summary>
+    private static ulong StepOf(PackedBatch packed)
+    {
+        // FNV-1a over the ids and lengths.
+        ulong hash = 0xCBF29CE484222325UL;
+        foreach (int id in packed.Ids)
+        {
+            hash = (hash ^ (uint)id) * 0x100000001B3UL;
+        }
+
+        foreach (int offset in packed.Offsets)
+        {
+            hash = (hash ^ (uint)offset) * 0x100000001B3UL;
+        }
+
+        return hash;
     }
 
     /// <inheritdoc/>

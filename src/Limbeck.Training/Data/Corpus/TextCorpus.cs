@@ -45,6 +45,34 @@ public sealed class TextCorpus
     /// <summary>Bytes of all files as they lie on the disk.</summary>
     public long FileBytes { get; }
 
+    /// <summary>The files that a setting names.</summary>
+    /// <param name="text">A file, a folder (its .txt and .txt.gz files by name), or several of these with commas between them.</param>
+    /// <exception cref="DataException">A folder has no such file.</exception>
+    public static IReadOnlyList<string> Resolve(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        List<string> files = [];
+        foreach (string name in File.Exists(text) || Directory.Exists(text) ? [text] : text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!Directory.Exists(name))
+            {
+                files.Add(name);
+                continue;
+            }
+
+            int before = files.Count;
+            files.AddRange(Directory.GetFiles(name)
+                .Where(file => file.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) || file.EndsWith(".txt.gz", StringComparison.OrdinalIgnoreCase))
+                .Order(StringComparer.Ordinal));
+            if (files.Count == before)
+            {
+                throw new DataException($"{name}: the folder has no .txt or .txt.gz file");
+            }
+        }
+
+        return files;
+    }
+
     /// <summary>The lines that have text, in order.</summary>
     /// <exception cref="DataException">
     /// While it is read: a file has bytes that are not UTF-8 (every such line up to a limit is named), cannot be read to its end, or has no text.

@@ -59,6 +59,8 @@ public sealed class TextCorpusTests
         Assert.Contains("none.txt: there is no such file", message, StringComparison.Ordinal);
         Assert.Contains("is a folder", message, StringComparison.Ordinal);
         Assert.Throws<DataException>(() => new TextCorpus([]));
+        Assert.Equal([empty, good], TextCorpus.Resolve($"{empty}, {good}"));
+        Assert.Equal([empty, good], TextCorpus.Resolve(folder.Path));
         string torn = folder.Write("torn.gz", "this is no archive");
         Assert.Contains("torn.gz: cannot be read", Assert.Throws<DataException>(() => new TextCorpus([torn]).Lines().Count()).Message, StringComparison.Ordinal);
     }
