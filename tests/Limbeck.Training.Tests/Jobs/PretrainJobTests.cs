@@ -127,6 +127,18 @@ public sealed class PretrainJobTests
     }
 
     [Fact]
+    public void Batches_without_a_masked_token_change_nothing()
+    {
+        using TinyJob job = new();
+        Corpus(job, "corpus.txt");
+        TrainingReport report = PretrainJob.Run(Settings(job, "mlm") with { MlmProbability = 1e-12 }, job.Context);
+        Assert.Equal(0, report.Metrics!["loss"]);
+        using BertModel start = BertModel.Load(job["start"], HeadKind.None, out _);
+        using BertModel model = BertModel.Load(job["mlm"], HeadKind.MaskedLanguageModel, out _);
+        Assert.All(start.Encoder.Parameters, parameter => Assert.Equal(parameter.Value.ToArray(), model[parameter.Name].Value.ToArray()));
+    }
+
+    [Fact]
     public void What_cannot_be_done_is_refused_before_anything_is_written()
     {
         using TinyJob job = new();
