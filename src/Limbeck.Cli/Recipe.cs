@@ -15,7 +15,7 @@ internal sealed record Recipe(string Place, string Text)
     public static IReadOnlyList<string> Names { get; } =
         [.. Assembly.GetExecutingAssembly().GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(name => name[Prefix.Length..^Extension.Length]).Order(StringComparer.Ordinal)];
 
-    /// <summary>finetune or compress.</summary>
+    /// <summary>finetune, pretrain or compress.</summary>
     public string Job => SettingsSchema.JobOf(Place, Text);
 
     /// <summary>Finds a recipe.</summary>
@@ -38,12 +38,15 @@ internal sealed record Recipe(string Place, string Text)
     /// <summary>Checks keys and values; what a run needs may be missing.</summary>
     /// <returns>The settings.</returns>
     /// <exception cref="UsageException">Every fault.</exception>
-    public ISettings Check() => Job == "finetune"
-        ? SettingsSchema.Read<FineTuneSettings>(Place, Text, [], complete: false)
-        : SettingsSchema.Read<CompressSettings>(Place, Text, [], complete: false);
+    public ISettings Check() => Job switch
+    {
+        "finetune" => SettingsSchema.Read<FineTuneSettings>(Place, Text, [], complete: false),
+        "pretrain" => SettingsSchema.Read<PretrainSettings>(Place, Text, [], complete: false),
+        _ => SettingsSchema.Read<CompressSettings>(Place, Text, [], complete: false),
+    };
 
     /// <summary>Refuses a recipe for another job.</summary>
-    /// <param name="job">finetune or compress.</param>
+    /// <param name="job">finetune, pretrain or compress.</param>
     /// <exception cref="UsageException">It is for another.</exception>
     public void Require(string job)
     {

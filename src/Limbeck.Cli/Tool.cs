@@ -13,7 +13,7 @@ namespace Limbeck.Cli;
 /// <summary>The tool from its arguments to its exit status: parsing, help, and one clear message for everything that goes wrong.</summary>
 internal static class Tool
 {
-    private static readonly string[] ResumableVerbs = ["finetune", "compress", "run"];
+    private static readonly string[] ResumableVerbs = ["finetune", "pretrain", "compress", "run"];
 
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The arguments.</param>
@@ -75,6 +75,7 @@ internal static class Tool
         });
         root.Options.Add(threads);
         root.Subcommands.Add(FineTuneVerb.Make(context, threads));
+        root.Subcommands.Add(PretrainVerb.Make(context, threads));
         root.Subcommands.Add(CompressVerb.Make(context, threads));
         root.Subcommands.Add(EvaluateVerb.Make(context, threads));
         root.Subcommands.Add(PredictVerb.Make(context, threads));

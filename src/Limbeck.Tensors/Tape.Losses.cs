@@ -10,7 +10,9 @@ public sealed unsafe partial class Tape
     /// <param name="logits">[rows, C].</param>
     /// <param name="labels">[rows], 0..C-1, or -100 for a row that does not count.</param>
     /// <param name="weight">The loss's share in the total.</param>
-    public double CrossEntropy(Tensor logits, int[] labels, float weight = 1f)
+    /// <param name="overwrite">The gradient takes the logits' memory, and they are void: for the output of a linear layer without activation that nothing else
+    /// reads. Spares a second matrix of a vocabulary's width. Without effect while nothing is recorded.</param>
+    public double CrossEntropy(Tensor logits, int[] labels, float weight = 1f, bool overwrite = false)
     {
         Need(labels.Length == logits.Rows, logits, $"{labels.Length} labels");
         foreach (int label in labels)
@@ -18,11 +20,20 @@ public sealed unsafe partial class Tape
             Need(label == -100 || (uint)label < (uint)logits.Columns, logits, $"label {label}");
         }
 
-        float* gradient = LossGradient(logits, out bool adds);
+        overwrite &= Recording && Follows(logits) && logits.Gradient == null;
+        bool adds = false;
+        float* gradient = overwrite ? logits.Pointer : LossGradient(logits, out adds);
         double value;
         fixed (int* y = labels)
         {
-            value = Losses.CrossEntropy(logits.Rows, logits.Columns, logits.Pointer, y, gradient, weight);
+            value = Losses.CrossEntropy(logits.Rows, logits.Columns, logits.Pointer, y, gradient, weight, Team);
+        }
+
+        if (overwrite)
+        {
+            logits.Gradient = gradient;
+            logits.Forget();
+            return value;
         }
 
         EndLoss(logits, gradient, adds);
@@ -42,7 +53,7 @@ public sealed unsafe partial class Tape
         double value;
         fixed (float* z = teacher)
         {
-            value = Losses.SoftCrossEntropy(student.Rows, student.Columns, student.Pointer, z, temperature, meanOverClasses, gradient, weight);
+            value = Losses.SoftCrossEntropy(student.Rows, student.Columns, student.Pointer, z, temperature, meanOverClasses, gradient, weight, Team);
         }
 
         EndLoss(student, gradient, adds);
@@ -62,7 +73,7 @@ public sealed unsafe partial class Tape
         double value;
         fixed (float* z = teacher)
         {
-            value = Losses.KnowledgeDistillation(student.Rows, student.Columns, student.Pointer, z, temperature, meanOverClasses, gradient, weight);
+            value = Losses.KnowledgeDistillation(student.Rows, student.Columns, student.Pointer, z, temperature, meanOverClasses, gradient, weight, Team);
         }
 
         EndLoss(student, gradient, adds);
@@ -100,7 +111,7 @@ public sealed unsafe partial class Tape
     {
         Need(target.Length == student.Length && target.Columns == student.Columns, student, $"a target of {target.ShapeText}");
         float* gradient = LossGradient(student, out bool adds);
-        double value = Losses.Cosine(student.Rows, student.Columns, student.Pointer, target.Pointer, gradient, weight);
+        double value = Losses.Cosine(student.Rows, student.Columns, student.Pointer, target.Pointer, gradient, weight, Team);
         EndLoss(student, gradient, adds);
         return value;
     }

@@ -30,6 +30,30 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public void Pretraining_gives_a_masked_language_model_that_doctor_and_finetune_take()
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models["corpus.txt"], string.Concat(Enumerable.Repeat("the film was good and fine\nthe food was bad and poor\n\n", 40)));
+        string[] pretrain =
+        [
+            "pretrain", "--model", models["encoder"], "--train_file", models["corpus.txt"], "--freeze-encoder", "--learning-rate", "1e-2", "--num-train-epochs", "3", "--validation-split", "0.3",
+            "--cache-dir", models["cache"], "--output-dir", models["mlm"],
+        ];
+        (int status, string output, string error) = TinyModels.Run(pretrain);
+        Assert.True(status == 0, error);
+        Assert.Contains("perplexity", output, StringComparison.Ordinal);
+        Assert.Contains("by frequency", output, StringComparison.Ordinal);
+        Assert.Contains("it gets a new one", error, StringComparison.Ordinal);
+        (status, output, _) = TinyModels.Run("doctor", models["mlm"]);
+        Assert.True(status == 0, output);
+        Assert.Contains("a masked language model", output, StringComparison.Ordinal);
+        (status, _, error) = TinyModels.Run(
+            "finetune", "--model", models["mlm"], "--train-file", models["train.csv"], "--num-train-epochs", "1", "--max-seq-length", "16", "--output-dir", models["tuned"]);
+        Assert.True(status == 0, error);
+        Assert.Equal(2, TinyModels.Run("pretrain", "--model", models["encoder"], "--output-dir", models["x"]).Status);
+    }
+
+    [Fact]
     public void General_distillation_then_task_distillation_works_end_to_end()
     {
         using TinyModels models = new();

@@ -224,6 +224,33 @@ public sealed class TapeTests
         return tensor;
     }
 
+    [Theory]
+    [InlineData(33)]
+    [InlineData(3001)]
+    public void A_cross_entropy_that_overwrites_the_logits_leaves_the_same_gradients_in_less_memory(int classes)
+    {
+        int[] labels = [.. Enumerable.Range(0, 20).Select(r => r == 4 ? -100 : r * 31 % classes)];
+        using Tensor input = new(20, 16);
+        new SeededRandom(3).FillGaussian(input.Span, 1);
+        float[][] gradients = [[], []];
+        double[] values = new double[2];
+        long[] peaks = new long[2];
+        for (int k = 0; k < 2; k++)
+        {
+            using Parameter weight = new("w", classes, 16);
+            new SeededRandom(4).FillGaussian(weight.Value.Span, 1);
+            using Tape tape = new(recording: true);
+            values[k] = tape.CrossEntropy(tape.Linear(input, weight, null), labels, 0.5f, overwrite: k == 1);
+            tape.Backward();
+            gradients[k] = weight.Gradient.ToArray();
+            peaks[k] = tape.PeakBytes;
+        }
+
+        Assert.Equal(values[0], values[1]);
+        Assert.Equal(gradients[0], gradients[1]);
+        Assert.True(peaks[1] < 0.7 * peaks[0], $"{peaks[1]} bytes instead of {peaks[0]}");
+    }
+
     private static Parameter Weight(string name, int rows, int columns, int seed, float centre = 0f)
     {
         Parameter parameter = columns == 0 ? new(name, rows) : new(name, rows, columns);

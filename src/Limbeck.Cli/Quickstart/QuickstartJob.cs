@@ -60,7 +60,7 @@ internal sealed class QuickstartJob(QuickstartPlan plan, string folder, ulong se
     }
 
     private T Common<T>(T settings, string name)
-        where T : TrainingSettings => settings with
+        where T : TaskSettings => settings with
         {
             TrainFile = TrainFile,
             ValidationFile = TestFile,

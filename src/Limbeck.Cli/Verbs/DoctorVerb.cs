@@ -165,7 +165,9 @@ internal static class DoctorVerb
         {
             using ITensorSource source = Checkpoint.Open(weights);
             NamedWeights named = new(source);
-            head = named.Contains("classifier.weight") ? HeadKind.Classifier : HeadKind.None;
+            head = named.Contains("classifier.weight") ? HeadKind.Classifier
+                : config.Architectures.Contains("BertForMaskedLM") ? HeadKind.MaskedLanguageModel
+                : HeadKind.None;
             return named;
         }) is not null;
         LoadReport report = new([], []);
@@ -187,7 +189,7 @@ internal static class DoctorVerb
         Labels(findings, config, head);
         if (broken.Length == 0 && tokenizer is not null)
         {
-            Try(findings, "answer", () => Answer(findings, folder, weights, head));
+            Try(findings, "answer", () => head == HeadKind.MaskedLanguageModel ? Fill(findings, model, tokenizer) : Answer(findings, folder, weights, head));
         }
     }
 
@@ -195,7 +197,7 @@ internal static class DoctorVerb
     {
         if (head != HeadKind.Classifier)
         {
-            findings.Add(new("labels", State.Ok, "no classifier: an encoder to embed with or to fine-tune"));
+            findings.Add(new("labels", State.Ok, head == HeadKind.MaskedLanguageModel ? "none: a masked language model" : "no classifier: an encoder to embed with or to fine-tune"));
         }
         else if (config.IsRegression)
         {
@@ -227,6 +229,25 @@ internal static class DoctorVerb
             findings.Add(new("answer", Array.TrueForAll(vector, float.IsFinite) ? State.Ok : State.Fail, $"\"{Probe}\": a vector of {vector.Length} numbers"));
         }
 
+        return true;
+    }
+
+    private static bool Fill(List<Finding> findings, BertModel model, BertTokenizer tokenizer)
+    {
+        string text = Probe.Replace("dog", tokenizer.Options.MaskToken, StringComparison.Ordinal);
+        Encoding encoding = tokenizer.Encode(text, null, model.Config.MaxPositions);
+        int place = Array.IndexOf(encoding.Ids, tokenizer.MaskId);
+        if (place < 0)
+        {
+            findings.Add(new("answer", State.Fail, $"the vocabulary has no {tokenizer.Options.MaskToken}, which a masked language model needs"));
+            return true;
+        }
+
+        using Tape tape = new(recording: false);
+        Tensor hidden = model.Encoder.Forward(tape, new PackedBatch(encoding.Ids, encoding.TypeIds, [0, encoding.Ids.Length])).LastHidden;
+        float[] scores = model.LanguageModel!.Forward(tape, hidden, [place]).ToArray();
+        string best = string.Join(", ", Enumerable.Range(0, tokenizer.VocabularySize).OrderByDescending(id => scores[id]).Take(3).Select(tokenizer.IdToToken));
+        findings.Add(new("answer", Array.TrueForAll(scores, float.IsFinite) ? State.Ok : State.Fail, $"\"{text}\": {best}"));
         return true;
     }
 

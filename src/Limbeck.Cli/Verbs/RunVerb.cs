@@ -22,15 +22,18 @@ internal static class RunVerb
         Argument<string> recipe = new("recipe") { Description = "The name of a built-in recipe (limbeck recipe ls) or a file." };
         Option<bool> json = new("--json") { Description = "Print the report as one JSON object." };
         verb.Arguments.Add(recipe);
-        FlagSet flags = new(verb, typeof(FineTuneSettings), typeof(CompressSettings));
+        FlagSet flags = new(verb, typeof(FineTuneSettings), typeof(CompressSettings), typeof(PretrainSettings));
         verb.Options.Add(json);
         verb.SetAction(result =>
         {
             Recipe chosen = Recipe.Find(result.GetRequiredValue(recipe));
             JobContext job = context.Job(result.GetValue(threads));
-            TrainingReport report = chosen.Job == "finetune"
-                ? FineTuneJob.Run(SettingsSchema.Read<FineTuneSettings>(chosen.Place, chosen.Text, flags.Given(result, typeof(FineTuneSettings))), job)
-                : CompressJob.Run(SettingsSchema.Read<CompressSettings>(chosen.Place, chosen.Text, flags.Given(result, typeof(CompressSettings))), job);
+            TrainingReport report = chosen.Job switch
+            {
+                "finetune" => FineTuneJob.Run(SettingsSchema.Read<FineTuneSettings>(chosen.Place, chosen.Text, flags.Given(result, typeof(FineTuneSettings))), job),
+                "pretrain" => PretrainJob.Run(SettingsSchema.Read<PretrainSettings>(chosen.Place, chosen.Text, flags.Given(result, typeof(PretrainSettings))), job),
+                _ => CompressJob.Run(SettingsSchema.Read<CompressSettings>(chosen.Place, chosen.Text, flags.Given(result, typeof(CompressSettings))), job),
+            };
             TrainingOutput.Print(report, result.GetValue(json), context);
             return ExitCode.Done;
         });

@@ -23,12 +23,16 @@ internal static class TrainingOutput
         if (report.Metrics is not null)
         {
             Table table = ToolContext.NewTable(report.EvalData ?? "score", ":teacher", ":this model", ":majority");
-            if (report.Teacher is null)
+            if (report.Before is not null)
+            {
+                table = ToolContext.NewTable(report.EvalData ?? "score", ":before", ":this model", ":by frequency");
+            }
+            else if (report.Teacher is null)
             {
                 table = ToolContext.NewTable(report.EvalData ?? "score", ":this model", ":majority");
             }
 
-            Add(table, report.Metrics, report.Teacher, report.Majority, string.Empty);
+            Add(table, report.Metrics, report.Before ?? report.Teacher, report.Majority, string.Empty);
             if (report.Mismatched is not null)
             {
                 Add(table, report.Mismatched, null, null, " (mismatched)");
@@ -41,21 +45,24 @@ internal static class TrainingOutput
         context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{report.Steps:N0} steps in {report.Seconds:0.0} s; the model is in {report.OutputDir}"));
     }
 
-    private static void Add(Table table, MetricSet metrics, MetricSet? teacher, MetricSet? majority, string suffix)
+    private static void Add(Table table, MetricSet metrics, MetricSet? other, MetricSet? majority, string suffix)
     {
         foreach ((string name, double value) in metrics.Values)
         {
             List<string> cells = [name + suffix];
             if (table.Columns.Count == 4)
             {
-                cells.Add(teacher is null ? string.Empty : Percent(teacher[name]));
+                cells.Add(other is null ? string.Empty : Text(name, other[name]));
             }
 
-            cells.Add(Percent(value));
-            cells.Add(majority is null ? string.Empty : Percent(majority[name]));
+            cells.Add(Text(name, value));
+            cells.Add(majority is null ? string.Empty : Text(name, majority[name]));
             table.AddRow([.. cells]);
         }
     }
+
+    // Losses and perplexities are no shares.
+    private static string Text(string name, double value) => name is "loss" or "perplexity" ? value.ToString("0.00", CultureInfo.InvariantCulture) : Percent(value);
 
     /// <summary>A share in percent with two decimals.</summary>
     /// <param name="value">0 to 1.</param>

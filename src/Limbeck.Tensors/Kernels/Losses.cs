@@ -5,12 +5,16 @@ using Limbeck.Tensors.Threading;
 namespace Limbeck.Tensors.Kernels;
 
 /// <summary>Losses over rows and their gradients. Each returns its value in double precision and, where a gradient is asked for, writes scale * d(value)/dz.</summary>
-/// <remarks>Computed in double precision inside, since differences of nearly equal distributions are what distillation is about; maxima are subtracted, so
-/// logits of +-1e4 are fine. The team defaults to <see cref="WorkerTeam.Default"/>; the same bits for any number of threads.</remarks>
-public static unsafe class Losses
+/// <remarks>Computed in double precision inside, since differences of nearly equal distributions are what distillation is about; rows of more than
+/// <see cref="WideClasses"/> classes, vocabularies, take float32 lanes with sums in double precision. Maxima are subtracted, so logits of +-1e4 are fine.
+/// The team defaults to <see cref="WorkerTeam.Default"/>; the same bits for any number of threads.</remarks>
+public static unsafe partial class Losses
 {
     /// <summary>The label of a row that does not count.</summary>
     public const int IgnoredLabel = -100;
+
+    /// <summary>The most classes that are computed in double precision throughout.</summary>
+    internal const int WideClasses = 1024;
 
     /// <summary>PyTorch's epsilon of CosineEmbeddingLoss, added to each squared norm.</summary>
     private const double CosineEpsilon = 1e-12;
@@ -36,7 +40,7 @@ public static unsafe class Losses
 
         double share = 1.0 / Math.Max(1, counted);
         Call call = new() { Columns = classes, X = logits, Labels = labels, Gradient = gradient, GradientScale = scale * share };
-        return share * FixedParts.Sum(rows, PartRows(classes), &CrossEntropyPart, &call, team ?? WorkerTeam.Default);
+        return share * FixedParts.Sum(rows, PartRows(classes), classes > WideClasses ? WideCrossEntropy : &CrossEntropyPart, &call, team ?? WorkerTeam.Default);
     }
 
     /// <summary>-sum over classes of softmax(z_T/T) log softmax(z_S/T), mean over rows: TinyBERT, arXiv:1909.10351v5, Eq. 10. No factor of T squared.</summary>
@@ -51,7 +55,7 @@ public static unsafe class Losses
     /// <param name="team">Threads.</param>
     public static double SoftCrossEntropy(
         int rows, int classes, float* student, float* teacher, float temperature, bool meanOverClasses, float* gradient, float scale, WorkerTeam? team = null) =>
-        Distil(rows, classes, student, teacher, temperature, 1, meanOverClasses, &SoftCrossEntropyPart, gradient, scale, team);
+        Distil(rows, classes, student, teacher, temperature, 1, meanOverClasses, classes > WideClasses ? WideDistil(false) : &SoftCrossEntropyPart, gradient, scale, team);
 
     /// <summary>T^2 KL(softmax(z_T/T) || softmax(z_S/T)), summed over classes, mean over rows: Hinton et al., arXiv:1503.02531v1; PyTorch's "batchmean".</summary>
     /// <param name="rows">Number of rows.</param>
@@ -65,7 +69,7 @@ public static unsafe class Losses
     /// <param name="team">Threads.</param>
     public static double KnowledgeDistillation(
         int rows, int classes, float* student, float* teacher, float temperature, bool meanOverClasses, float* gradient, float scale, WorkerTeam? team = null) =>
-        Distil(rows, classes, student, teacher, temperature, (double)temperature * temperature, meanOverClasses, &DivergencePart, gradient, scale, team);
+        Distil(rows, classes, student, teacher, temperature, (double)temperature * temperature, meanOverClasses, classes > WideClasses ? WideDistil(true) : &DivergencePart, gradient, scale, team);
 
     /// <summary>KL(softmax(z_T) || softmax(z_S)), summed over classes, mean over rows.</summary>
     /// <param name="rows">Number of rows.</param>
@@ -76,7 +80,7 @@ public static unsafe class Losses
     /// <param name="scale">Multiplies the gradient, not the value.</param>
     /// <param name="team">Threads.</param>
     public static double KullbackLeibler(int rows, int classes, float* student, float* teacher, float* gradient, float scale, WorkerTeam? team = null) =>
-        Distil(rows, classes, student, teacher, 1, 1, false, &DivergencePart, gradient, scale, team);
+        Distil(rows, classes, student, teacher, 1, 1, false, classes > WideClasses ? WideDistil(true) : &DivergencePart, gradient, scale, team);
 
     /// <summary>(a - b)^2, mean over all elements.</summary>
     /// <param name="n">Number of elements.</param>

@@ -9,7 +9,7 @@ namespace Limbeck.Training.Jobs;
 /// at most 128 tokens an update (here 8 batches of 32); intermediate stage 20 epochs, 10 for MNLI, QQP and QNLI, 50 for CoLA, constant rate 5e-5;
 /// prediction stage 3 epochs, 3e-5, linear with 10 % warm-up; batch 32; length 64 for single texts, 128 for pairs; the authors' BertAdam.
 /// </remarks>
-public sealed record CompressSettings : TrainingSettings
+public sealed record CompressSettings : TaskSettings
 {
     /// <summary>The methods' names; those that are built are in <see cref="BuiltMethods"/>.</summary>
     public static IReadOnlyList<string> Methods { get; } =

@@ -5,9 +5,9 @@ namespace Limbeck.Training.Jobs;
 /// The defaults are BERT's usual ones as transformers applies them: AdamW with decay 0.01 on all parameters and eps 1e-8, the gradient clipped to norm 1,
 /// linear decay after 10 % warm-up, learning rate 5e-5, batch 32, 3 epochs, length 128.
 /// </remarks>
-public sealed record FineTuneSettings : TrainingSettings
+public sealed record FineTuneSettings : TaskSettings
 {
-    /// <summary>The default of <see cref="TrainingSettings.MaxSeqLength"/>.</summary>
+    /// <summary>The default of <see cref="TaskSettings.MaxSeqLength"/>.</summary>
     public const int DefaultLength = 128;
 
     /// <summary>The default of <see cref="StageSettings.NumTrainEpochs"/>.</summary>

@@ -17,6 +17,9 @@ internal sealed record ModelCard
     /// <summary>What was done, in a paragraph.</summary>
     public required string Story { get; init; }
 
+    /// <summary>The hub's name of what the model does; null for a classifier or an encoder.</summary>
+    public string? Pipeline { get; init; }
+
     /// <summary>GLUE's name of the task, or null.</summary>
     public string? Task { get; init; }
 
@@ -32,7 +35,7 @@ internal sealed record ModelCard
     /// <summary>A command that uses the model; null for the classifier's.</summary>
     public string? Usage { get; init; }
 
-    /// <summary>The labels; none for an encoder without a classifier.</summary>
+    /// <summary>The labels; none for a model that does not classify.</summary>
     public required IReadOnlyList<string> Labels { get; init; }
 
     /// <summary>The licence in the front matter of a folder's card, or null.</summary>
@@ -81,7 +84,7 @@ internal sealed record ModelCard
         }
 
         card.Append(CultureInfo.InvariantCulture, $"base_model: {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(BaseModel)))}\n");
-        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {(Labels.Count > 0 ? "text-classification" : "feature-extraction")}\n");
+        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {Pipeline ?? (Labels.Count > 0 ? "text-classification" : "feature-extraction")}\n");
         card.Append(Task is null ? string.Empty : "datasets:\n- nyu-mll/glue\n");
         if (Metrics is not null)
         {

@@ -80,13 +80,13 @@ public sealed class SettingsSchema
     /// <summary>The kind of job a recipe is for: its key "job".</summary>
     /// <param name="place">What to call it in messages.</param>
     /// <param name="recipe">Its text.</param>
-    /// <returns>finetune or compress.</returns>
+    /// <returns>finetune, pretrain or compress.</returns>
     /// <exception cref="UsageException">The text is not JSON, or the key is missing.</exception>
     public static string JobOf(string place, string recipe)
     {
         using JsonDocument document = Parse(place, recipe);
         string? job = document.RootElement.TryGetProperty("job", out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        return job is "finetune" or "compress" ? job : throw new UsageException($"{place}: the key \"job\" is {(job is null ? "missing" : $"'{job}'")}; needed \"finetune\" or \"compress\"");
+        return job is "finetune" or "pretrain" or "compress" ? job : throw new UsageException($"{place}: the key \"job\" is {(job is null ? "missing" : $"'{job}'")}; needed \"finetune\", \"pretrain\" or \"compress\"");
     }
 
     /// <summary>" Did you mean 'x'?" when one of the names is near, or nothing.</summary>

@@ -22,7 +22,7 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
     /// <param name="messages">Receives warnings.</param>
     /// <exception cref="DataException">A file cannot be used.</exception>
     /// <exception cref="UsageException">There is no such combination.</exception>
-    public static TaskData Read(TrainingSettings settings, BertConfig? teacher, TextWriter messages)
+    public static TaskData Read(TaskSettings settings, BertConfig? teacher, TextWriter messages)
     {
         TaskData data = settings.Task is null ? ReadOwn(settings, teacher) : ReadGlue(settings, TaskDefinition.Find(settings.Task));
         if (settings.ValidationSplit > 0)
@@ -59,7 +59,7 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
         return data;
     }
 
-    private static TaskData ReadGlue(TrainingSettings settings, TaskDefinition task)
+    private static TaskData ReadGlue(TaskSettings settings, TaskDefinition task)
     {
         if (task == TaskDefinition.Ax)
         {
@@ -76,7 +76,7 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
         return new TaskData(task, train, validation, mismatched);
     }
 
-    private static TaskData ReadOwn(TrainingSettings settings, BertConfig? teacher)
+    private static TaskData ReadOwn(TaskSettings settings, BertConfig? teacher)
     {
         TableOptions table = teacher is null ? settings.Table : settings.Table with { Regression = teacher.IsRegression };
         if (teacher is not null && settings.Regression is bool asked && asked != teacher.IsRegression)

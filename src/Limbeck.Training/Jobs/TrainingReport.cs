@@ -7,7 +7,7 @@ namespace Limbeck.Training.Jobs;
 /// <summary>What came of a job that trains: <c>results.json</c> of its output folder, and what the tool prints.</summary>
 public sealed record TrainingReport
 {
-    /// <summary>finetune, tinybert, or none for a student without a teacher.</summary>
+    /// <summary>finetune, pretrain, tinybert, or none for a student without a teacher.</summary>
     public required string Method { get; init; }
 
     /// <summary>The folder with the model.</summary>
@@ -30,6 +30,9 @@ public sealed record TrainingReport
 
     /// <summary>The score of MNLI's mismatched rows; null for all other tasks.</summary>
     public MetricSet? Mismatched { get; init; }
+
+    /// <summary>The score of the model before it was trained; null when that was not asked.</summary>
+    public MetricSet? Before { get; init; }
 
     /// <summary>The teacher's score on the same rows; null when there is no teacher.</summary>
     public MetricSet? Teacher { get; init; }
@@ -84,6 +87,7 @@ public sealed record TrainingReport
 
             WriteMetrics(json, "metrics", Metrics);
             WriteMetrics(json, "metrics_mismatched", Mismatched);
+            WriteMetrics(json, "before", Before);
             WriteMetrics(json, "teacher", Teacher);
             WriteMetrics(json, "majority", Majority);
             WriteSize(json, "parameters", Size);

@@ -155,6 +155,12 @@ public sealed record MetricSet
         return Compute(data.Task, data.Examples.Select(e => e.Label).ToArray(), classes);
     }
 
+    /// <summary>The metrics of a masked language model; the one figure is the accuracy.</summary>
+    /// <param name="accuracy">The share of masked tokens that were predicted.</param>
+    /// <param name="loss">-log of a masked token's probability, mean over all.</param>
+    public static MetricSet OfMaskedTokens(double accuracy, double loss) =>
+        new([new("accuracy", accuracy), new("loss", loss), new("perplexity", Math.Exp(loss))], accuracy);
+
     /// <summary>What the answer that needs no model scores: the commonest label of the training rows for every row; for a regression their mean, whose correlations count as 0.</summary>
     /// <param name="train">The rows that say which label is the commonest (of equally common ones the first).</param>
     /// <param name="evaluated">The rows that are scored; of the same task.</param>

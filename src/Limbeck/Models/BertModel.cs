@@ -6,6 +6,10 @@ namespace Limbeck.Models;
 /// <summary>A BERT with its head: made new, loaded from a Hugging Face directory, run, and saved as one.</summary>
 public sealed class BertModel : IDisposable
 {
+    // Written by some versions of transformers beside the tensors that they are copies of.
+    private const string TiedDecoder = "cls.predictions.decoder.weight";
+    private const string TiedDecoderBias = "cls.predictions.decoder.bias";
+
     private readonly Dictionary<string, Parameter> byName;
 
     /// <summary>A model of zeros; <see cref="Initialize(SeededRandom)"/> gives it random weights.</summary>
@@ -96,13 +100,15 @@ public sealed class BertModel : IDisposable
                 weights.Read(parameter.Name, parameter.Value.Span);
             }
 
+            HashSet<string> used = [.. model.Parameters.Select(parameter => parameter.Name)];
             if (model.LanguageModel is not null)
             {
-                model.CheckTied(weights);
+                CheckTied(weights, TiedDecoder, model.Encoder.WordEmbeddings, "the word embeddings");
+                CheckTied(weights, TiedDecoderBias, model.LanguageModel.Parameters[0], "'cls.predictions.bias'");
+                used.UnionWith([TiedDecoder, TiedDecoderBias]);
             }
 
             model.Initialize(missing, new SeededRandom(newHeadSeed ?? 0));
-            HashSet<string> used = [.. model.Parameters.Select(parameter => parameter.Name)];
             report = new LoadReport(
                 [.. missing.Select(parameter => parameter.Name)],
                 [.. weights.Entries.Where(entry => !used.Contains(entry.Key)).Select(entry => entry.Value.Name).Order(StringComparer.Ordinal)]);
@@ -206,19 +212,18 @@ public sealed class BertModel : IDisposable
     private static bool IsEncoder(string name) =>
         name.StartsWith("bert.embeddings.", StringComparison.Ordinal) || name.StartsWith("bert.encoder.", StringComparison.Ordinal);
 
-    private void CheckTied(NamedWeights weights)
+    private static void CheckTied(NamedWeights weights, string name, Parameter twin, string what)
     {
-        const string Decoder = "cls.predictions.decoder.weight";
-        if (!weights.Entries.TryGetValue(Decoder, out TensorEntry? entry))
+        if (!weights.Entries.TryGetValue(name, out TensorEntry? entry) || !weights.Contains(twin.Name))
         {
             return;
         }
 
         float[] stored = new float[entry.Count];
-        weights.Read(Decoder, stored);
-        if (!stored.AsSpan().SequenceEqual(Encoder.WordEmbeddings.Value.Span))
+        weights.Read(name, stored);
+        if (!stored.AsSpan().SequenceEqual(twin.Value.Span))
         {
-            throw new CheckpointException($"{weights.Source.Path}: tensor '{entry.Name}' differs from the word embeddings; a masked language model whose decoder is not tied to them is not supported");
+            throw new CheckpointException($"{weights.Source.Path}: tensor '{entry.Name}' differs from {what}; a masked language model whose decoder is not tied to them is not supported");
         }
     }
 }

@@ -22,6 +22,12 @@ public sealed unsafe class LossesTests(ITestOutputHelper output)
     // Of each element: an exponential and a factor in float32. Worst seen 1.4e-7.
     private const double GradientRounding = 2.5e-7;
 
+    // A vocabulary's losses in float32 lanes, of 1 + the value. Worst seen 2.1e-7 (all tiers).
+    private const double WideError = 4e-7;
+
+    // A vocabulary's gradients, of |gradient| + p (1 + |log p|) for each probability: an exponent's rounding grows with it. Worst seen 1e-7 (all tiers).
+    private const double WideGradientError = 2e-7;
+
     private delegate double Loss(float* x, float* gradient, float scale);
 
     [SkippableFact]
@@ -96,7 +102,7 @@ public sealed unsafe class LossesTests(ITestOutputHelper output)
     public void Every_number_of_classes_gives_the_reference_cross_entropy()
     {
         Random random = new(Seed);
-        foreach (int classes in Enumerable.Range(1, 100).Append(30522))
+        foreach (int classes in Enumerable.Range(1, 100).Append(Losses.WideClasses))
         {
             using GuardedArray z = GuardedArray.Random(random, classes, 4);
             using GuardedArray gradient = new(classes);
@@ -109,6 +115,115 @@ public sealed unsafe class LossesTests(ITestOutputHelper output)
                 KernelCheck.Close(exact, gradient[c], (GradientRounding * Math.Abs(exact)) + 1e-15, $"class {c} of {classes}");
             }
         }
+    }
+
+    [Theory]
+    [InlineData(1025, 4)]
+    [InlineData(1039, 4)]
+    [InlineData(1056, 40)]
+    [InlineData(30522, 1)]
+    [InlineData(30522, 8)]
+    [InlineData(30522, 1000)]
+    public void A_vocabularys_losses_and_gradients_match_the_double_reference(int classes, double spread)
+    {
+        const int Rows = 3;
+        const float Scale = 0.7f;
+        Random random = new(Seed + classes);
+        using GuardedArray z = GuardedArray.Random(random, Rows * classes, spread);
+        using GuardedArray teacher = GuardedArray.Random(random, Rows * classes, spread);
+        using GuardedArray gradient = new(z.Length);
+        int[] labels = [random.Next(classes), Losses.IgnoredLabel, classes - 1];
+        double worst = 0;
+        double worstGradient = 0;
+        void Check(double expected, double value, Func<int, int, double> slope, Func<int, int, double> size, string what)
+        {
+            worst = Math.Max(worst, Math.Abs(expected - value) / (1 + Math.Abs(expected)));
+            KernelCheck.Close(expected, value, WideError * (1 + Math.Abs(expected)), $"{what}, seed {Seed + classes}");
+            for (int r = 0; r < Rows; r++)
+            {
+                for (int c = 0; c < classes; c++)
+                {
+                    double allowed = (WideGradientError * Scale * (Math.Abs(slope(r, c)) + size(r, c))) + 1e-15;
+                    double error = Math.Abs((Scale * slope(r, c)) - gradient[(r * classes) + c]);
+                    worstGradient = Math.Max(worstGradient, WideGradientError * error / allowed);
+                    Assert.True(error <= allowed, $"{what}: gradient of row {r}, class {c} is {gradient[(r * classes) + c]:g9}, expected {Scale * slope(r, c):g9}, seed {Seed + classes}");
+                }
+            }
+        }
+
+        static double Size(double log) => Math.Exp(log) * (1 + Math.Abs(log));
+        double[][] logP = [.. Enumerable.Range(0, Rows).Select(r => LogSoftmax(z.Span.Slice(r * classes, classes), 1))];
+        double hard = (-logP[0][labels[0]] - logP[2][labels[2]]) / 2;
+        double Hard(int r, int c) => labels[r] < 0 ? 0 : (Math.Exp(logP[r][c]) - (c == labels[r] ? 1 : 0)) / 2;
+        fixed (int* y = labels)
+        {
+            Check(hard, Losses.CrossEntropy(Rows, classes, z.Pointer, y, gradient.Pointer, Scale), Hard, (r, c) => labels[r] < 0 ? 0 : Size(logP[r][c]) / 2, "cross entropy");
+            Assert.Equal(
+                Losses.CrossEntropy(Rows, classes, z.Pointer, y, null, 1), Losses.CrossEntropy(Rows, classes, z.Pointer, y, gradient.Pointer, Scale));
+        }
+
+        foreach (float temperature in (float[])[1, 2])
+        {
+            double[][] logS = [.. Enumerable.Range(0, Rows).Select(r => LogSoftmax(z.Span.Slice(r * classes, classes), temperature))];
+            double[][] logT = [.. Enumerable.Range(0, Rows).Select(r => LogSoftmax(teacher.Span.Slice(r * classes, classes), temperature))];
+            double soft = Enumerable.Range(0, Rows).Average(r => logT[r].Zip(logS[r]).Sum(pair => -Math.Exp(pair.First) * pair.Second));
+            double divergence = Enumerable.Range(0, Rows).Average(r => logT[r].Zip(logS[r]).Sum(pair => Math.Exp(pair.First) * (pair.First - pair.Second)));
+            double Slope(int r, int c) => (Math.Exp(logS[r][c]) - Math.Exp(logT[r][c])) / temperature / Rows;
+            double Sizes(int r, int c) => (Size(logS[r][c]) + Size(logT[r][c])) / temperature / Rows;
+            double squared = temperature * temperature;
+            Check(
+                soft, Losses.SoftCrossEntropy(Rows, classes, z.Pointer, teacher.Pointer, temperature, false, gradient.Pointer, Scale),
+                Slope, Sizes, $"soft cross entropy at {temperature}");
+            Check(
+                squared * divergence, Losses.KnowledgeDistillation(Rows, classes, z.Pointer, teacher.Pointer, temperature, false, gradient.Pointer, Scale),
+                (r, c) => squared * Slope(r, c), (r, c) => squared * Sizes(r, c), $"distillation at {temperature}");
+        }
+
+        output.WriteLine($"{classes} classes, spread {spread}: values off by {worst:g3}, gradients by {worstGradient:g3}");
+    }
+
+    [Fact]
+    public void A_vocabularys_cross_entropy_changes_along_its_gradient_as_finite_differences_say()
+    {
+        const int Classes = 30522;
+        const float Step = 0.05f;
+        using GuardedArray z = GuardedArray.Random(new Random(Seed), Classes, 2);
+        using GuardedArray gradient = new(Classes);
+        using GuardedArray moved = new(Classes);
+        const int Label = 17;
+        int label = Label;
+        Losses.CrossEntropy(1, Classes, z.Pointer, &label, gradient.Pointer, 1);
+        double squares = gradient.Span.ToArray().Sum(g => (double)g * g);
+        double Along(float step)
+        {
+            for (int c = 0; c < Classes; c++)
+            {
+                moved.Span[c] = z[c] + (step * gradient[c]);
+            }
+
+            int y = Label;
+            return Losses.CrossEntropy(1, Classes, moved.Pointer, &y, null, 1);
+        }
+
+        // The third derivative leaves step^2 times a small constant; rounding of the values leaves about 1e-6 / step.
+        KernelCheck.Close(squares, (Along(Step) - Along(-Step)) / (2 * Step), 1e-4 * squares, "slope along the gradient");
+
+        // The gradient may overwrite the logits.
+        Losses.CrossEntropy(1, Classes, z.Pointer, &label, z.Pointer, 1);
+        Assert.Equal(gradient.Span, z.Span);
+    }
+
+    [Fact]
+    public void A_vocabularys_student_equal_to_its_teacher_has_no_divergence_and_a_nan_is_not_lost()
+    {
+        const int Classes = 30522;
+        using GuardedArray z = GuardedArray.Random(new Random(Seed), Classes, 10);
+        using GuardedArray gradient = new(Classes);
+        Assert.Equal(0, Losses.KnowledgeDistillation(1, Classes, z.Pointer, z.Pointer, 5, false, gradient.Pointer, 1));
+        Assert.All(gradient.Span.ToArray(), value => Assert.Equal(0f, value));
+        z.Span[Classes - 3] = float.NaN;
+        int label = 5;
+        Assert.True(double.IsNaN(Losses.CrossEntropy(1, Classes, z.Pointer, &label, gradient.Pointer, 1)));
     }
 
     [Fact]
@@ -135,25 +250,37 @@ public sealed unsafe class LossesTests(ITestOutputHelper output)
     [Fact]
     public void Any_number_of_threads_gives_the_same_bits()
     {
-        const int Rows = 700;
-        const int Classes = 37;
-        using GuardedArray a = GuardedArray.Random(new Random(Seed), Rows * Classes);
-        using GuardedArray b = GuardedArray.Random(new Random(Seed + 1), Rows * Classes);
-        int[] labels = [.. Enumerable.Range(0, Rows).Select(r => r % 5 == 0 ? -100 : r % Classes)];
+        SameBits(700, 37);
+        SameBits(23, 1501);
+    }
+
+    private static void SameBits(int rows, int classes)
+    {
+        using GuardedArray a = GuardedArray.Random(new Random(Seed), rows * classes);
+        using GuardedArray b = GuardedArray.Random(new Random(Seed + 1), rows * classes);
+        int[] labels = [.. Enumerable.Range(0, rows).Select(r => r % 5 == 0 ? -100 : r % classes)];
         KernelCheck.SameBitsOnAnyTeam(team =>
         {
             using GuardedArray gradient = new(a.Length);
             double[] values = new double[4];
             fixed (int* y = labels)
             {
-                values[0] = Losses.CrossEntropy(Rows, Classes, a.Pointer, y, gradient.Pointer, 1, team);
+                values[0] = Losses.CrossEntropy(rows, classes, a.Pointer, y, gradient.Pointer, 1, team);
             }
 
-            values[1] = Losses.KnowledgeDistillation(Rows, Classes, a.Pointer, b.Pointer, 2, false, null, 1, team);
+            values[1] = Losses.KnowledgeDistillation(rows, classes, a.Pointer, b.Pointer, 2, false, null, 1, team);
             values[2] = Losses.MeanSquaredError(a.Length, a.Pointer, b.Pointer, null, 1, team);
-            values[3] = Losses.Cosine(Rows, Classes, a.Pointer, b.Pointer, null, 1, team);
+            values[3] = Losses.Cosine(rows, classes, a.Pointer, b.Pointer, null, 1, team);
             return [.. gradient.Span, .. values.SelectMany(BitConverter.GetBytes).Select(bits => (float)bits)];
         });
+    }
+
+    private static double[] LogSoftmax(ReadOnlySpan<float> z, double temperature)
+    {
+        double[] scaled = [.. z.ToArray().Select(value => value / temperature)];
+        double largest = scaled.Max();
+        double log = largest + Math.Log(scaled.Sum(value => Math.Exp(value - largest)));
+        return [.. scaled.Select(value => value - log)];
     }
 
     private static void CheckDifferences(int n, double spread, Loss loss)
