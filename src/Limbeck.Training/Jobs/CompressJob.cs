@@ -39,10 +39,18 @@ public static class CompressJob
         Dataset labelled = TaskLabels.InOrderOf(task.Train, outputs, teacher.Config.Labels);
         Dataset all = WithUnlabelled(labelled, settings, context.Messages);
         EncodedDataset teacherRows = TrainedModel.Encode(all, teacherTokenizer, length, context);
-        (BertModel made, BertTokenizer tokenizer, LayerMap map) = Student.Make(settings, teacher, teacherTokenizer, teacherRows, context.Messages);
+        EncodedDataset? teacherAugmented = AugmentedRows.Read(settings, task, outputs, teacher.Config.Labels, context.Messages) is Dataset augmented
+            ? TrainedModel.Encode(WithUnlabelled(augmented, settings, TextWriter.Null), teacherTokenizer, length, context)
+            : null;
+        EncodedDataset used = teacherAugmented is null || !settings.TrimVocabulary ? teacherRows : AugmentedRows.Together(teacherRows, teacherAugmented, teacherTokenizer, context.Team.Threads);
+        (BertModel made, BertTokenizer tokenizer, LayerMap map) = Student.Make(settings, teacher, teacherTokenizer, used, context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
+        EncodedDataset? studentAugmented = teacherAugmented is null || ReferenceEquals(tokenizer, teacherTokenizer) ? teacherAugmented
+            : EncodedDataset.Encode(teacherAugmented.Source, tokenizer, length, context.Team.Threads);
+        StageRows original = new(teacherRows, rows);
+        StageRows intermediate = teacherAugmented is null ? original : new(teacherAugmented, studentAugmented!);
         EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
         EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
         MetricSet? teacherScore = task.Validation is null ? null : Evaluator.Score(
@@ -64,7 +72,7 @@ public static class CompressJob
             Func<CancellationToken, MetricSet>? evaluate = TrainedModel.Evaluation(student, validation, outputs, context.Team);
             Stage[] stages = settings.NoTeacher
                 ? [Alone(settings, student, rows, own, task, evaluate)]
-                : Distillation(settings, method, teacher, identity, teacherRows, rows, task, evaluate, teachers, context);
+                : Distillation(settings, method, teacher, identity, original, intermediate, task, evaluate, teachers, context);
             foreach (Stage stage in stages)
             {
                 context.Messages.WriteLine(TrainedModel.Describe(stage));
@@ -172,15 +180,16 @@ public static class CompressJob
     }
 
     private static Stage[] Distillation(
-        CompressSettings settings, TinyBert method, BertModel teacher, string identity, EncodedDataset teacherRows, EncodedDataset rows, TaskData task,
+        CompressSettings settings, TinyBert method, BertModel teacher, string identity, StageRows original, StageRows intermediate, TaskData task,
         Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, JobContext context)
     {
         CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
-        ITeacher Answers(TeacherNeeds needs)
+        // What would be read only once is not worth keeping.
+        ITeacher Answers(TeacherNeeds needs, EncodedDataset rows, bool once)
         {
-            ITeacher answers = settings.TeacherDropout
-                ? new LiveTeacher(teacher, teacherRows, needs, dropout: true, settings.Seed, context.Team)
-                : CachedTeacher.Open(teacher, identity, teacherRows, needs, cache, context.Progress, context.Team, context.Cancellation);
+            ITeacher answers = settings.TeacherDropout || once
+                ? new LiveTeacher(teacher, rows, needs, settings.TeacherDropout, settings.Seed, context.Team)
+                : CachedTeacher.Open(teacher, identity, rows, needs, cache, context.Progress, context.Team, context.Cancellation);
             teachers.Add(answers);
             return answers;
         }
@@ -189,16 +198,19 @@ public static class CompressJob
         int epochs = Epochs(settings.Intermediate, task);
         if (epochs > 0)
         {
-            CheckSameTokens(teacherRows, rows, settings);
-            IObjective objective = method.Intermediate(Answers(new TeacherNeeds(false, method.TeacherHidden, method.TeacherScores)));
-            stages.Add(StageOf("intermediate", settings.Intermediate, epochs, rows, objective, method.Parameters, settings, null));
+            CheckSameTokens(intermediate.Teacher, intermediate.Student, settings);
+            (int passes, long? most) = AugmentedRows.Length(settings, epochs, original.Student, intermediate.Student, context.Messages);
+            IObjective objective = method.Intermediate(Answers(new TeacherNeeds(false, method.TeacherHidden, method.TeacherScores), intermediate.Teacher, once: most is not null && passes == 1));
+            Stage stage = StageOf("intermediate", settings.Intermediate, passes, intermediate.Student, objective, method.Parameters, settings, null);
+            stages.Add(most is null ? stage : stage with { MaxSteps = Math.Min(stage.MaxSteps ?? long.MaxValue, most.Value) });
         }
 
         epochs = Epochs(settings.Prediction, task);
         if (epochs > 0)
         {
-            IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], [])), rows);
-            stages.Add(StageOf("prediction", settings.Prediction, epochs, rows, objective, method.Parameters, settings, evaluate));
+            StageRows rows = settings.AugPrediction ? intermediate : original;
+            IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], []), rows.Teacher, once: false), rows.Student);
+            stages.Add(StageOf("prediction", settings.Prediction, epochs, rows.Student, objective, method.Parameters, settings, evaluate));
         }
 
         return [.. stages];

@@ -52,6 +52,22 @@ public sealed record CompressSettings : TrainingSettings
     [Setting("A file of texts without labels that the student learns from too: one a line, or a table.")]
     public string? Unlabelled { get; init; }
 
+    /// <summary>Learn on augmented rows.</summary>
+    [Setting("Let the intermediate stage learn on the rows that limbeck augment made: train_aug.tsv in the task's folder, or reviews_aug.csv beside --train-file reviews.csv. The prediction stage keeps to the original rows.")]
+    public bool AugTrain { get; init; }
+
+    /// <summary>The augmented rows.</summary>
+    [Setting("The augmented rows, where they lie elsewhere; asks for --aug-train by itself.")]
+    public string? AugFile { get; init; }
+
+    /// <summary>What epochs of the intermediate stage count on augmented rows.</summary>
+    [Setting("What the intermediate stage's epochs count with --aug-train: passes over the augmented rows, as in the paper, or the tokens of as many passes over the original rows, so that runs with and without augmentation see equally many.", Choices = "passes|tokens")]
+    public string AugBudget { get; init; } = "passes";
+
+    /// <summary>Parity with the authors' code.</summary>
+    [Setting("Parity with the authors' code: with --aug-train the prediction stage learns on the augmented rows too.")]
+    public bool AugPrediction { get; init; }
+
     /// <summary>The temperature of Eq. 10.</summary>
     [Setting("Temperature of the prediction stage.")]
     public double Temperature { get; init; } = 1;
@@ -129,6 +145,9 @@ public sealed record CompressSettings : TrainingSettings
     [Setting("")]
     public StageSettings Alone { get; init; } = new() { LearningRate = 1e-4 };
 
+    /// <summary>Whether augmented rows are asked for.</summary>
+    internal bool Augmented => AugTrain || AugFile is not null;
+
     /// <summary>Epochs of the intermediate stage that the paper gives for a task.</summary>
     /// <param name="task">GLUE's name of it, or null.</param>
     public static int PaperEpochs(string? task) => task switch
@@ -167,6 +186,16 @@ public sealed record CompressSettings : TrainingSettings
         if (!(CacheLimit >= 0))
         {
             faults.Add($"--cache-limit is {CacheLimit}; needed 0 or more gigabytes");
+        }
+
+        if (Augmented && NoTeacher)
+        {
+            faults.Add("--aug-train with --no-teacher: the labels of augmented rows are not certain, so without a teacher to ask there is nothing to learn from them; leave one of them out");
+        }
+
+        if (Augmented && ValidationSplit > 0)
+        {
+            faults.Add("--aug-train with --validation-split: variants of the rows to score would be trained on. Split the file first, augment the part to train on, and give the other as --validation-file");
         }
 
         if (AttentionLoss == "none" && !HiddenLoss)
