@@ -184,6 +184,7 @@ public static class CompressJob
         Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, JobContext context)
     {
         CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
+
         // What would be read only once is not worth keeping.
         ITeacher Answers(TeacherNeeds needs, EncodedDataset rows, bool once)
         {

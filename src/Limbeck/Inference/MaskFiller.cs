@@ -43,8 +43,8 @@ public sealed class MaskFiller : IDisposable
             [.. sequences.Select(sequence => (sequence.Ids, sequence.TypeIds))],
             (tape, batch, numbers) =>
             {
-                Tensor hidden = model.Encoder.Forward(tape, batch).LastHidden;
-                Tensor logits = head.Forward(tape, hidden, [.. numbers.Select((number, i) => batch.Offsets[i] + sequences[number].Position)]);
+                Tensor hidden = model.Encoder.ForwardAt(tape, batch, [.. numbers.Select((number, i) => batch.Offsets[i] + sequences[number].Position)]);
+                Tensor logits = head.Forward(tape, hidden, [.. Enumerable.Range(0, numbers.Length)]);
                 LargestValues largest = new(most);
                 for (int i = 0; i < numbers.Length; i++)
                 {
