@@ -33,6 +33,7 @@ public sealed class UsageTests
     [Theory]
     [InlineData("finetune")]
     [InlineData("compress")]
+    [InlineData("augment")]
     [InlineData("evaluate")]
     [InlineData("predict")]
     [InlineData("inspect")]
@@ -57,7 +58,7 @@ public sealed class UsageTests
     {
         (int status, string output, _) = TinyModels.Run("--help");
         Assert.Equal(0, status);
-        foreach (string verb in (string[])["finetune", "compress", "evaluate", "predict", "inspect", "doctor", "recipe", "run", "cache", "quickstart", "Exit status"])
+        foreach (string verb in (string[])["finetune", "compress", "augment", "evaluate", "predict", "inspect", "doctor", "recipe", "run", "cache", "quickstart", "Exit status"])
         {
             Assert.Contains(verb, output, StringComparison.Ordinal);
         }

@@ -147,7 +147,7 @@ public sealed class AugmentJobTests
         AugmentSettings settings = world.Settings("train.tsv") with { WordVectors = world.Write("glove.txt", "films 1 0 0\nfood 1 1 0\nfoods 0 1 1\nhero 0 0 1\n") };
         AugmentJob.Run(settings with { OutputFile = world["whole.tsv"] }, world.Context);
         using CancellationTokenSource stop = new();
-        using StopAt stopping = new(stop, "augment ");
+        using StoppingWriter stopping = new(stop, "augment ");
         JobContext context = new(stopping, new ProgressDisplay(stopping, terminal: false, TimeSpan.Zero), WorkerTeam.Default, stop.Token);
         Assert.ThrowsAny<OperationCanceledException>(() => AugmentJob.Run(settings, context));
         Assert.False(File.Exists(world["train_aug.tsv"]));
@@ -295,18 +295,5 @@ public sealed class AugmentJobTests
     {
         Assert.Equal(source.Count, variant.Count);
         Assert.All(source.Zip(variant), pair => Assert.True(pair.First == pair.Second || Limbeck.Training.Data.Augmentation.TinyBertAugmentation.IsReplaceable(pair.First), $"'{pair.First}' became '{pair.Second}'"));
-    }
-
-    /// <summary>Cancels when a text is written for the second time.</summary>
-    private sealed class StopAt(CancellationTokenSource stop, string text) : StringWriter
-    {
-        public override void WriteLine(string? value)
-        {
-            base.WriteLine(value);
-            if (value?.StartsWith(text, StringComparison.Ordinal) == true)
-            {
-                stop.Cancel();
-            }
-        }
     }
 }
