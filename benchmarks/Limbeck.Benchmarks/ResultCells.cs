@@ -39,7 +39,7 @@ internal static class ResultCells
         string student = row == "teacher" ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model"))) : Need(args, "--student");
         string init = BenchmarkOptions.Text(args, "--student-init") ?? "random";
         ResultsFile results = new(BenchmarkOptions.Text(args, "--results") ?? Path.Combine("docs", "results", $"{table}.jsonl"));
-        string method = row == "tinybert" && init != "random" ? $"tinybert, init {init}" : row;
+        string method = row != "teacher" && init != "random" ? $"{row}, init {init}" : row;
         string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
         if (results.Contains(cell))
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Limbeck.TestData;
 
 namespace Limbeck.Cli.Tests;
 
@@ -39,6 +40,31 @@ public sealed class VerbTests
         Assert.Equal(["model", "task", "file", "n", "metrics"], json.RootElement.EnumerateObject().Select(property => property.Name));
         Assert.Equal(24, json.RootElement.GetProperty("n").GetInt32());
         Assert.Equal(models["dev.csv"], json.RootElement.GetProperty("file").GetString());
+    }
+
+    [Fact]
+    public void Evaluate_zero_shot_scores_an_embedder_by_its_cosines()
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models["pairs.tsv"], "sentence1\tsentence2\tscore\nthe food was good\tthe food was good\t5.0\nthe film was bad\tthe film was poor\t3.5\nthe food was good\tfilm very not\t0.5\n");
+        (int status, string output, string error) = TinyModels.Run("evaluate", models["encoder"], "--data-file", models["pairs.tsv"], "--zero-shot", "--json");
+        Assert.True(status == 0, error);
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.Equal(["pearson", "spearmanr"], json.RootElement.GetProperty("metrics").EnumerateObject().Select(property => property.Name));
+        (status, _, error) = TinyModels.Run("evaluate", models["encoder"], "--data-file", models["dev.csv"], "--task", "SST-2", "--zero-shot");
+        Assert.Equal(ExitCode.Usage, status);
+        Assert.Contains("--task STS-B", error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void The_teacher_at_hand_reaches_its_published_zero_shot_score_on_stsb()
+    {
+        string model = SharedData.Require("models", "all-MiniLM-L6-v2");
+        string glue = SharedData.Require("glue");
+        (int status, string output, string error) = TinyModels.Run("evaluate", model, "--task", "stsb", "--data-dir", glue, "--zero-shot", "--json");
+        Assert.True(status == 0, error);
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.Equal(0.8672, json.RootElement.GetProperty("metrics").GetProperty("spearmanr").GetDouble(), 0.0001);
     }
 
     [Fact]

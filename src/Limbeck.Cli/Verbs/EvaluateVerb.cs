@@ -20,8 +20,9 @@ internal static class EvaluateVerb
             "Scores a model on a labelled file, in GLUE's columns or your own.",
             "limbeck evaluate student --task MRPC --data-file glue/MRPC/dev.tsv",
             "limbeck evaluate student --data-file reviews-test.csv --json",
-            "limbeck evaluate student --data-file reviews-test.csv --min-score accuracy=0.9");
-        Argument<string> model = new("model") { Description = "A Hugging Face directory of a fine-tuned BERT." };
+            "limbeck evaluate student --data-file reviews-test.csv --min-score accuracy=0.9",
+            "limbeck evaluate embedder --task STS-B --data-dir glue --zero-shot");
+        Argument<string> model = new("model") { Description = "A Hugging Face directory of a fine-tuned BERT; with --zero-shot a sentence embedder's." };
         Option<string[]> gates = new("--min-score") { Description = "Exit with status 3 when a metric is below a value, such as accuracy=0.85. May be given again.", HelpName = "metric=value" };
         Option<bool> json = new("--json") { Description = "Print one JSON object {model, task, file, n, metrics}." };
         verb.Arguments.Add(model);

@@ -115,7 +115,7 @@ public static class TeacherSlices
 
         if (faults.Count > 0)
         {
-            throw new ArgumentException($"the student cannot start as a slice of the teacher: {string.Join("; ", faults)}. Use --student-init random.");
+            throw new ArgumentException($"the student cannot start as a slice of the teacher: {string.Join("; ", faults)}. Use --student-init random or pca.");
         }
     }
 }

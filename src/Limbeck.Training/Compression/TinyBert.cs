@@ -56,6 +56,16 @@ public sealed class TinyBert : IDisposable
         Parameters = [.. student.Parameters, .. projectionWeights.Zip(projectionBiases).SelectMany(pair => new[] { pair.First, pair.Second })];
     }
 
+    /// <summary>Starts the projection W at the transposed components, for a student whose embeddings start from them.</summary>
+    /// <param name="components">The teacher's.</param>
+    public void StartProjection(PrincipalComponents components)
+    {
+        for (int i = 0; i < projectionWeights.Length; i++)
+        {
+            components.StartProjection(projectionWeights[i], projectionBiases[i]);
+        }
+    }
+
     /// <summary>What both stages train: the student and the projection. What a stage's losses do not reach gets no gradient and does not change.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 

@@ -43,7 +43,7 @@ public static class CompressJob
             ? TrainedModel.Encode(WithUnlabelled(augmented, settings, TextWriter.Null), teacherTokenizer, length, context)
             : null;
         EncodedDataset used = teacherAugmented is null || !settings.TrimVocabulary ? teacherRows : AugmentedRows.Together(teacherRows, teacherAugmented, teacherTokenizer, context.Team.Threads);
-        (BertModel made, BertTokenizer tokenizer, LayerMap map) = Student.Make(settings, teacher, teacherTokenizer, used, context.Messages);
+        (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, teacherTokenizer, used, context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
@@ -61,8 +61,12 @@ public static class CompressJob
             context.Messages.WriteLine("warning: the teacher is not better than always giving the commonest answer: was it fine-tuned on this task, and are its labels in the right order?");
         }
 
-
         using TinyBert method = Method(settings, teacher, student, map);
+        if (components is not null)
+        {
+            method.StartProjection(components);
+        }
+
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();
         string fingerprint = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student))
             .Add("tokenizer", tokenizer.Fingerprint).ToKey();

@@ -29,7 +29,7 @@ public sealed record CompressSettings : TrainingSettings
     public string? StudentModel { get; init; }
 
     /// <summary>The student's first weights.</summary>
-    [Setting("The student's first weights: random, teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
+    [Setting("The student's first weights: random, pca (embeddings and projection from the teacher's principal components), teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
     public string? StudentInit { get; init; }
 
     /// <summary>Keep the size of attention scores when heads are sliced.</summary>

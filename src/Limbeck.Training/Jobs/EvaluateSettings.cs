@@ -40,6 +40,10 @@ public sealed record EvaluateSettings : ISettings
     [Setting("Longest input in tokens; by default what the model's files say.")]
     public int? MaxSeqLength { get; init; }
 
+    /// <summary>Score an embedder by its cosines.</summary>
+    [Setting("Score a sentence embedder without training: the cosine of each pair's vectors against the file's scores, such as STS-B's.")]
+    public bool ZeroShot { get; init; }
+
     /// <summary>Columns of the user's tables.</summary>
     internal TableOptions Table => new() { TextColumn = TextColumn, PairColumn = PairColumn, LabelColumn = LabelColumn };
 
@@ -55,6 +59,11 @@ public sealed record EvaluateSettings : ISettings
         if (MaxSeqLength is < 3)
         {
             faults.Add($"--max-seq-length is {MaxSeqLength}; needed 3 or more");
+        }
+
+        if (ZeroShot && Task is not null && TaskDefinition.TryFind(Task) is { } task && task.Kind != TaskKind.Regression)
+        {
+            faults.Add($"--zero-shot compares cosines with scores, but {task.Name} has labels: use --task STS-B, or --data-file with pairs and scores of your own");
         }
 
         if (complete && DataFile is null && DataDir is null)

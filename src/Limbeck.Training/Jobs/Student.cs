@@ -7,7 +7,7 @@ using Limbeck.Training.Data;
 
 namespace Limbeck.Training.Jobs;
 
-/// <summary>Makes a student with its first weights: a known shape or a directory's model, at random, from a checkpoint, or as a slice of the teacher.</summary>
+/// <summary>Makes a student with its first weights: a known shape or a directory's model, at random, from a checkpoint, from the teacher's principal components, or as a slice of the teacher.</summary>
 internal static class Student
 {
     /// <summary>Makes the student.</summary>
@@ -16,9 +16,9 @@ internal static class Student
     /// <param name="tokenizer">The teacher's tokenizer.</param>
     /// <param name="used">The rows whose wordpieces a trimmed vocabulary keeps, as the teacher's tokenizer sees them.</param>
     /// <param name="messages">Receives what is worth knowing.</param>
-    /// <returns>The student, its tokenizer, and its layer map.</returns>
+    /// <returns>The student, its tokenizer, its layer map, and the components it started from, if any.</returns>
     /// <exception cref="UsageException">There is no such student.</exception>
-    public static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map) Make(
+    public static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) Make(
         CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset used, TextWriter messages)
     {
         try
@@ -31,7 +31,7 @@ internal static class Student
         }
     }
 
-    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map) FromDirectory(CompressSettings settings, BertModel teacher, TextWriter messages)
+    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, TextWriter messages)
     {
         string weights = ModelFolder.Weights(settings.StudentModel!);
         if (settings.TrimVocabulary)
@@ -44,13 +44,14 @@ internal static class Student
         LayerMap map = Map(settings, config, teacher.Config);
         if (settings.StudentInit is null || Same(settings.StudentInit, settings.StudentModel!))
         {
-            return (Open(settings, weights, config, messages), tokenizer, map);
+            return (Open(settings, weights, config, messages), tokenizer, map, null);
         }
 
-        return (Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, messages), tokenizer, map);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, messages);
+        return (started, tokenizer, map, components);
     }
 
-    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map) FromShape(
+    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromShape(
         CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, EncodedDataset used, TextWriter messages)
     {
         BertConfig config = Rates(settings, StudentShape.Parse(settings.StudentModel!).Configure(teacher.Config));
@@ -64,23 +65,29 @@ internal static class Student
             config = config with { VocabularySize = trimmed.VocabularySize, PadTokenId = Math.Max(0, trimmed.PadId) };
         }
 
-        return (Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, messages), tokenizer, map);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, messages);
+        return (started, tokenizer, map, components);
     }
 
-    private static BertModel Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, TextWriter messages)
+    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, TextWriter messages)
     {
         student.Initialize(new SeededRandom(settings.Seed));
         switch (settings.StudentInit)
         {
             case null or "random":
-                return student;
+                return (student, null);
+            case "pca":
+                PrincipalComponents components = PrincipalComponents.Of(teacher, student.Config.HiddenSize);
+                components.StartEmbeddings(teacher, student, kept);
+                messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} % of its wordpiece embeddings)");
+                return (student, components);
             case "teacher":
                 TeacherSlices.Copy(teacher, student, map, settings.ScaleQuery, kept);
                 messages.WriteLine("student starts as a slice of the teacher");
-                return student;
+                return (student, null);
             default:
                 student.Dispose();
-                return Open(settings, ModelFolder.Weights(settings.StudentInit), student.Config, messages);
+                return (Open(settings, ModelFolder.Weights(settings.StudentInit), student.Config, messages), null);
         }
     }
 

@@ -141,6 +141,17 @@ public sealed class JobTests
     }
 
     [Fact]
+    public void A_student_may_start_from_its_teachers_principal_components()
+    {
+        using TinyJob job = new();
+        FineTuneJob.Run(job.FineTune("teacher"), job.Context);
+        CompressJob.Run(job.Compress("student") with { StudentInit = "pca", TrimVocabulary = true }, job.Context);
+        Assert.Contains("principal components (", job.Messages.ToString(), StringComparison.Ordinal);
+        string message = Assert.Throws<UsageException>(() => CompressJob.Run(job.Compress("wide") with { StudentInit = "pca", StudentModel = "1/64/2/64" }, job.Context)).Message;
+        Assert.Contains("64 units", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Unlabelled_texts_are_learned_from_too()
     {
         using TinyJob job = new();
