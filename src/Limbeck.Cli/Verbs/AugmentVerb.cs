@@ -20,6 +20,7 @@ internal static class AugmentVerb
             "limbeck augment --model minilm-mlm --task CoLA --data-dir glue",
             "limbeck augment --model bert-base-uncased --word-vectors glove.42B.300d.txt --task MRPC --data-dir glue --n 20",
             "limbeck augment --model minilm-mlm --train-file reviews.csv --n 10 --output-file more-reviews.csv",
+            "limbeck augment --model all-MiniLM-L6-v2 --candidates vectors --train-file reviews.csv",
             "limbeck compress --teacher-model teacher --student-model tinybert3-312 --task CoLA --data-dir glue --aug-train --output-dir student");
         Option<bool> json = new("--json") { Description = "Print the report as one JSON object." };
         FlagSet flags = new(verb, typeof(AugmentSettings));
@@ -39,7 +40,7 @@ internal static class AugmentVerb
         {
             context.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{report.File}: {report.AugmentedRows:N0} rows of {report.Rows:N0} in {report.Seconds:0.0} s; {report.MaskedWords:N0} words were masked, {report.LookedUpWords:N0} of several pieces looked up, {report.WordsWithoutCandidates:N0} have nothing to be replaced by"));
+                $"{report.File}: {report.AugmentedRows:N0} rows of {report.Rows:N0} in {report.Seconds:0.0} s; {report.MaskedWords:N0} words were masked, {report.LookedUpWords:N0} looked up by word vectors, {report.WordsWithoutCandidates:N0} have nothing to be replaced by"));
             return;
         }
 

@@ -50,10 +50,14 @@ public static class AugmentJob
         TableCopy table = new(source, settings.Table, glue);
 
         string weights = ModelFolder.Weights(settings.Model!);
-        CheckHead(weights, settings.Model!);
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);
-        CheckMask(tokenizer, settings.Model!);
-        using BertModel model = BertModel.Load(weights, HeadKind.MaskedLanguageModel, out _);
+        if (!settings.ByVectorsAlone)
+        {
+            CheckHead(weights, settings.Model!);
+            CheckMask(tokenizer, settings.Model!);
+        }
+
+        using BertModel model = BertModel.Load(weights, settings.ByVectorsAlone ? HeadKind.None : HeadKind.MaskedLanguageModel, out _);
         int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? ModelFolder.MaxLength(model.Config, tokenizer), model.Config, settings.Model!);
         AugmentationOptions options = settings.Options(data.Task);
         foreach (string warning in data.Warnings)
@@ -64,9 +68,10 @@ public static class AugmentJob
         context.Messages.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"data: {source}, {rows.Count:N0} rows; {options.Variants} draws a text, each word replaced with probability {options.Probability} by one of {options.Candidates}"));
-        using WordVectors vectors = Vectors(settings, model, tokenizer, rows, out IReadOnlyList<string> several, context);
-        IReadOnlyDictionary<string, IReadOnlyList<string>> nearest = Neighbours.Of(several, vectors, tokenizer, options.Candidates, context.Team, context.Cancellation);
-        context.Messages.WriteLine($"{several.Count:N0} different words are of several pieces; {nearest.Count:N0} of them have word vectors");
+        IReadOnlyList<string> wanted = Neighbours.WordsToLookUp(rows, tokenizer, settings.ByVectorsAlone);
+        using WordVectors vectors = Vectors(settings, model, tokenizer, wanted, context.Messages);
+        IReadOnlyDictionary<string, IReadOnlyList<string>> nearest = Neighbours.Of(wanted, vectors, tokenizer, options.Candidates, context.Team, context.Cancellation);
+        context.Messages.WriteLine($"{wanted.Count:N0} different words {(settings.ByVectorsAlone ? "may be replaced" : "are of several pieces")}; {nearest.Count:N0} of them have word vectors");
 
         string fingerprint = Fingerprint(settings, options, source, rows.Count, length, model, tokenizer, vectors);
         using GrowingFile? file = GrowingFile.Open(target, fingerprint, settings.Resume, json =>
@@ -82,7 +87,7 @@ public static class AugmentJob
             return new AugmentReport(target, data.Task.Name, rows.Count, lines - headers, 0, 0, 0, 0, watch.Elapsed.TotalSeconds);
         }
 
-        using MaskFiller filler = new(model, new ModelOptions { Team = context.Team });
+        using MaskFiller? filler = settings.ByVectorsAlone ? null : new(model, new ModelOptions { Team = context.Team });
         WordCandidates candidates = new(filler, tokenizer, nearest, options, length);
         long tokens = Write(file, table, rows, candidates, new TinyBertAugmentation(options), context);
         file.Finish();
@@ -147,19 +152,19 @@ public static class AugmentJob
         return settings.TrainFile ?? GlueReader.Locate(glue!, settings.DataDir!, "train");
     }
 
-    private static WordVectors Vectors(
-        AugmentSettings settings, BertModel model, BertTokenizer tokenizer, IReadOnlyList<TextExample> rows, out IReadOnlyList<string> several, JobContext context)
-    {
-        several = Neighbours.WordsOfSeveralPieces(rows, tokenizer);
-        return settings.WordVectors is null
-            ? WordVectors.OfEmbeddings(model.Encoder, tokenizer, several)
-            : WordVectorFile.Read(settings.WordVectors, settings.MaxWordVectors, word => tokenizer.Words(word) is [string same] && same == word, context.Messages);
-    }
+    private static WordVectors Vectors(AugmentSettings settings, BertModel model, BertTokenizer tokenizer, IReadOnlyList<string> words, TextWriter messages) =>
+        settings.WordVectors is null
+            ? WordVectors.OfEmbeddings(model.Encoder, tokenizer, words)
+            : WordVectorFile.Read(
+                settings.WordVectors,
+                settings.MaxWordVectors,
+                word => tokenizer.Words(word) is [string same] && same == word && (!settings.ContentWords || TinyBertAugmentation.IsReplaceable(word)),
+                messages);
 
     private static string Fingerprint(
         AugmentSettings settings, AugmentationOptions options, string source, int rows, int length, BertModel model, BertTokenizer tokenizer, WordVectors vectors) =>
         new HashBuilder().Add("data", RunHash.OfFile(source)).Add("columns", $"{settings.Table}").Add("task", settings.Task is null ? string.Empty : TaskDefinition.Find(settings.Task).Name)
-            .Add("rows", rows).Add("options", $"{options}").Add("length", length).Add("weights", ModelFolder.Hash(model)).Add("config", $"{model.Config}")
+            .Add("rows", rows).Add("options", $"{options}").Add("candidates", settings.Candidates).Add("length", length).Add("weights", ModelFolder.Hash(model)).Add("config", $"{model.Config}")
             .Add("tokenizer", tokenizer.Fingerprint).Add("vectors", vectors.Fingerprint).ToKey();
 
     private static void CheckHead(string weights, string folder)
@@ -170,7 +175,7 @@ public static class AugmentJob
             string made = Path.TrimEndingDirectorySeparator(folder) + "-mlm";
             throw new UsageException(
                 $"{folder} has no masked-language-model head (no tensor {HeadTensor}), so it cannot say which words fit into a gap. Make a head for it from any text, without changing the model:\n"
-                + $"  limbeck pretrain --model {folder} --freeze-encoder --train-file corpus.txt --output-dir {made}\nthen augment with --model {made}");
+                + $"  limbeck pretrain --model {folder} --freeze-encoder --train-file corpus.txt --output-dir {made}\nthen augment with --model {made}. Or let word vectors find all words, without asking the model: --candidates vectors");
         }
     }
 

@@ -6,7 +6,7 @@ namespace Limbeck.Training.Jobs;
 /// <param name="Rows">Rows of the data.</param>
 /// <param name="AugmentedRows">Rows of the file, those of the data among them.</param>
 /// <param name="MaskedWords">Words that the model was asked about in this run.</param>
-/// <param name="LookedUpWords">Words of several pieces that were looked up in this run.</param>
+/// <param name="LookedUpWords">Words that were looked up among word vectors in this run.</param>
 /// <param name="WordsWithoutCandidates">Words of either kind for which nothing was found in this run.</param>
 /// <param name="Tokens">Tokens that went through the model in this run.</param>
 /// <param name="Seconds">Time of this run.</param>

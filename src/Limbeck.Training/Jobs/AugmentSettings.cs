@@ -66,6 +66,14 @@ public sealed record AugmentSettings : ISettings
     [Setting("How many words each may be replaced by.", Alias = "M")]
     public int K { get; init; } = 15;
 
+    /// <summary>Who finds words for words of one piece.</summary>
+    [Setting("Who finds words for a word of one piece: the masked language model, as in the paper, or the word vectors, as for words of several pieces; these take seconds and need no masked-language-model head.", Choices = "model|vectors")]
+    public string Candidates { get; init; } = "model";
+
+    /// <summary>Candidates that may be replaced themselves.</summary>
+    [Setting("Not in the paper: replace a word only by words that could be replaced themselves (letters, no stop words) and not by itself; for a model that would put a comma into most gaps.")]
+    public bool ContentWords { get; init; }
+
     /// <summary>Word vectors for words of several pieces.</summary>
     [Setting("Word vectors for words of several pieces, in GloVe's text format (.gz too); by default the model's own input embeddings, averaged over a word's pieces.", Alias = "glove_embs")]
     public string? WordVectors { get; init; }
@@ -97,6 +105,9 @@ public sealed record AugmentSettings : ISettings
     /// <summary>Columns of the user's tables.</summary>
     internal TableOptions Table => new() { TextColumn = TextColumn, PairColumn = PairColumn, LabelColumn = LabelColumn };
 
+    /// <summary>Whether the model is not asked.</summary>
+    internal bool ByVectorsAlone => Candidates == "vectors";
+
     /// <summary>The file of augmented rows that lies beside a file of rows: train_aug.tsv for train.tsv.</summary>
     /// <param name="rows">The rows' file; a final .gz goes.</param>
     internal static string Beside(string rows)
@@ -116,6 +127,7 @@ public sealed record AugmentSettings : ISettings
         SeeOriginal = SeeOriginal,
         FilterAfterwards = FilterAfterwards,
         PairAfterLastVariant = PairAfterLastVariant,
+        ContentWords = ContentWords,
     };
 
     /// <inheritdoc/>

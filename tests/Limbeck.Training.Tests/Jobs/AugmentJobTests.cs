@@ -223,7 +223,12 @@ public sealed class AugmentJobTests
         UsageException refused = Assert.Throws<UsageException>(() => AugmentJob.Run(world.Settings("train.tsv") with { Model = world["plain"] }, world.Context));
         Assert.Contains("limbeck pretrain --model", refused.Message, StringComparison.Ordinal);
         Assert.Contains("--freeze-encoder", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("--candidates vectors", refused.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(world["train_aug.tsv.json"]));
+        AugmentReport report = AugmentJob.Run(world.Settings("train.tsv") with { Model = world["plain"], Candidates = "vectors" }, world.Context);
+        Assert.Equal((0, 0), (report.MaskedWords, report.Tokens));
+        Assert.True(report.LookedUpWords > 0 && report.AugmentedRows > 3);
+        CheckGroups(TableReader.Read(world["train.tsv"]), TableReader.Read(world["train_aug.tsv"]), world);
     }
 
     [Fact]

@@ -27,6 +27,12 @@ public sealed record AugmentationOptions
     /// <summary>Parity with the authors' code: the second text of a pair is varied beside the last variant of the first, not beside the first itself.</summary>
     public bool PairAfterLastVariant { get; init; }
 
+    /// <summary>
+    /// Not in the paper: a word may be replaced only by words that may be replaced themselves (letters, no stop words), and not by itself. For a model that is not sure of
+    /// much and would put a comma or "the" into most gaps.
+    /// </summary>
+    public bool ContentWords { get; init; }
+
     /// <summary>N_a of the authors' code for a task.</summary>
     /// <param name="task">GLUE's name of it, or null for data of the user's own.</param>
     public static int VariantsOf(string? task) => task switch

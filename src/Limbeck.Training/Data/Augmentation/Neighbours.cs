@@ -3,19 +3,20 @@ using Limbeck.Tokenization;
 
 namespace Limbeck.Training.Data.Augmentation;
 
-/// <summary>What words of several pieces may be replaced by: the words nearest to them.</summary>
+/// <summary>What words that are looked up may be replaced by: the words nearest to them.</summary>
 internal static class Neighbours
 {
-    /// <summary>The different words of the data that are several pieces (or none the vocabulary can spell) and may be replaced, in the order in which they come.</summary>
+    /// <summary>The different words of the data that may be replaced and are to be looked up, in the order in which they come.</summary>
     /// <param name="rows">The data.</param>
     /// <param name="tokenizer">The model's.</param>
-    public static IReadOnlyList<string> WordsOfSeveralPieces(IReadOnlyList<TextExample> rows, BertTokenizer tokenizer)
+    /// <param name="all">All words; otherwise those that are several pieces or cannot be spelled.</param>
+    public static IReadOnlyList<string> WordsToLookUp(IReadOnlyList<TextExample> rows, BertTokenizer tokenizer, bool all)
     {
         HashSet<string> seen = new(StringComparer.Ordinal);
         List<string> several = [];
         foreach (string word in rows.SelectMany(row => row.Pair is null ? [row.Text] : (string[])[row.Text, row.Pair]).SelectMany(tokenizer.Words))
         {
-            if (seen.Add(word) && TinyBertAugmentation.IsReplaceable(word) && (tokenizer.Tokenize(word) is not [int only] || only == tokenizer.UnknownId))
+            if (seen.Add(word) && TinyBertAugmentation.IsReplaceable(word) && (all || tokenizer.Tokenize(word) is not [int only] || only == tokenizer.UnknownId))
             {
                 several.Add(word);
             }
@@ -25,7 +26,7 @@ internal static class Neighbours
     }
 
     /// <summary>The nearest words of each.</summary>
-    /// <param name="words">Words of several pieces.</param>
+    /// <param name="words">Words to look up.</param>
     /// <param name="vectors">Where to look.</param>
     /// <param name="tokenizer">The model's. Where it knows capitals, a capitalised word without a vector of its own has its lower case's neighbours, capitalised.</param>
     /// <param name="most">K.</param>

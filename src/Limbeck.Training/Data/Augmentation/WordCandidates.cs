@@ -13,7 +13,7 @@ public sealed class WordCandidates
     // Bounds memory: a sentence with ten words to replace takes about two kilobytes.
     private const int MostRemembered = 20_000;
 
-    private readonly MaskFiller filler;
+    private readonly MaskFiller? filler;
     private readonly BertTokenizer tokenizer;
     private readonly AugmentationOptions options;
     private readonly int maxLength;
@@ -23,14 +23,13 @@ public sealed class WordCandidates
     private readonly Dictionary<string, AugmentedSentence> known = [];
 
     /// <summary>Prepares the search.</summary>
-    /// <param name="filler">Runs the masked language model.</param>
+    /// <param name="filler">Runs the masked language model; null looks every word up.</param>
     /// <param name="tokenizer">The model's.</param>
-    /// <param name="nearest">For words of several pieces their replacements; a word that is not in it has none.</param>
+    /// <param name="nearest">For words that are looked up their replacements; a word that is not in it has none.</param>
     /// <param name="options">K and switches.</param>
     /// <param name="maxLength">Most tokens of an input. A longer sentence is cut, and words behind the cut stay.</param>
-    public WordCandidates(MaskFiller filler, BertTokenizer tokenizer, IReadOnlyDictionary<string, IReadOnlyList<string>> nearest, AugmentationOptions options, int maxLength)
+    public WordCandidates(MaskFiller? filler, BertTokenizer tokenizer, IReadOnlyDictionary<string, IReadOnlyList<string>> nearest, AugmentationOptions options, int maxLength)
     {
-        ArgumentNullException.ThrowIfNull(filler);
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(options);
         this.filler = filler;
@@ -38,14 +37,15 @@ public sealed class WordCandidates
         this.nearest = nearest;
         this.options = options;
         this.maxLength = maxLength;
-        isWord = [.. Enumerable.Range(0, filler.VocabularySize).Select(id => id < tokenizer.VocabularySize && IsWord(tokenizer, id))];
+        isWord = [.. Enumerable.Range(0, filler?.VocabularySize ?? 0).Select(id => id < tokenizer.VocabularySize && IsWord(tokenizer, id)
+            && (!options.ContentWords || TinyBertAugmentation.IsReplaceable(tokenizer.IdToToken(id))))];
         mayBeAmongBest = options.FilterAfterwards ? [.. isWord.Select((_, id) => id < tokenizer.VocabularySize)] : isWord;
     }
 
     /// <summary>Words of one piece that were masked.</summary>
     public long MaskedWords { get; private set; }
 
-    /// <summary>Words of several pieces that were looked up.</summary>
+    /// <summary>Words that were looked up.</summary>
     public long LookedUpWords { get; private set; }
 
     /// <summary>Words of either kind for which nothing was found.</summary>
@@ -83,7 +83,7 @@ public sealed class WordCandidates
         {
             if (TinyBertAugmentation.IsReplaceable(words[i]))
             {
-                if (pieces[i].Length == 1 && pieces[i][0] != tokenizer.UnknownId)
+                if (filler is not null && pieces[i].Length == 1 && pieces[i][0] != tokenizer.UnknownId)
                 {
                     Mask(sentence, i, pieces, start, work);
                 }
@@ -106,11 +106,15 @@ public sealed class WordCandidates
     public void Complete(List<MaskedWord> work, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(work);
-        IReadOnlyList<int[]> best = filler.Best([.. work.Select(word => word.Input)], options.Candidates, mayBeAmongBest, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        int most = options.Candidates + (options.ContentWords ? 1 : 0);
+        IReadOnlyList<int[]> best = filler?.Best([.. work.Select(word => word.Input)], most, mayBeAmongBest, cancellation) ?? [];
         for (int i = 0; i < best.Count; i++)
         {
+            (AugmentedSentence sentence, int word, _) = work[i];
+            IEnumerable<string> words = best[i].Where(id => isWord[id]).Select(tokenizer.IdToToken);
             MaskedWords++;
-            Set(work[i].Sentence, work[i].Word, [.. best[i].Where(id => isWord[id]).Select(tokenizer.IdToToken)]);
+            Set(sentence, word, [.. words.Where(candidate => !options.ContentWords || candidate != sentence.Words[word]).Take(options.Candidates)]);
         }
 
         work.Clear();

@@ -154,6 +154,18 @@ public sealed class TinyBertAugmentationTests
     }
 
     [Fact]
+    public void Content_words_alone_leaves_out_stop_words_marks_and_the_word_itself()
+    {
+        using AugmentWorld world = new();
+        int[] pieces = world.Tokenizer.Tokenize("film was good");
+        int[] best = Scores(world, [world.Tokenizer.ClassId, world.Tokenizer.MaskId, .. pieces[1..], world.Tokenizer.SeparatorId], 0, 1);
+        string[] expected = [.. best.Where(id => WordCandidates.IsWord(world.Tokenizer, id)).Select(world.Tokenizer.IdToToken).Where(TinyBertAugmentation.IsReplaceable).Where(word => word != "film").Take(8)];
+        Assert.Equal(expected, Find(world, new() { Candidates = 8, ContentWords = true }, "film was good").Candidates[0]!);
+        Assert.DoesNotContain("film", Find(world, new() { Candidates = 1000, ContentWords = true }, "film was good").Candidates[0]!);
+        Assert.Contains("film", Find(world, new() { Candidates = 1000 }, "film was good").Candidates[0]!);
+    }
+
+    [Fact]
     public void A_word_that_nothing_is_like_stays()
     {
         using AugmentWorld world = new();
