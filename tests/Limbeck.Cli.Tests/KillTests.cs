@@ -16,12 +16,12 @@ public sealed class KillTests
         using TinyModels models = new();
         Assert.Equal(0, TinyModels.Run(models.FineTune("teacher")).Status);
         string[] arguments = verb == "finetune"
-            ? [.. models.FineTune("killed"), "--num-train-epochs", "60", "--save-steps", "7", "--per-device-train-batch-size", "8"]
+            ? [.. models.FineTune("killed"), "--num-train-epochs", "60", "--save-steps", "7", "--per-device-train-batch-size", "8", "--no-report-timing"]
             :
             [
                 "compress", "--teacher-model", models["teacher"], "--student-model", "1/8/2/16", "--train-file", models["train.csv"], "--validation-file", models["dev.csv"],
                 "--max-seq-length", "16", "--intermediate-num-train-epochs", "40", "--prediction-num-train-epochs", "20", "--cache-dir", models["cache"], "--save-steps", "7",
-                "--output-dir", models["killed"],
+                "--output-dir", models["killed"], "--no-report-timing",
             ];
         arguments = [.. arguments.Where((argument, i) => !(argument == "--num-train-epochs" && arguments[i + 1] == "1") && !(i > 0 && arguments[i - 1] == "--num-train-epochs" && argument == "1"))];
         string[] unbroken = [.. arguments.Select(argument => argument == models["killed"] ? models["unbroken"] : argument)];

@@ -54,7 +54,7 @@ internal sealed class QuickstartJob(QuickstartPlan plan, string folder, ulong se
         context.Messages.WriteLine("\n2 of 3: a small student on the labels alone");
         TrainingReport alone = CompressJob.Run(Common(student with { NoTeacher = true }, "student-alone"), context);
         context.Messages.WriteLine("\n3 of 3: the same student, from the same first weights and with as many updates, learning from the teacher");
-        TrainingReport distilled = CompressJob.Run(Common(student, "student"), context);
+        TrainingReport distilled = CompressJob.Run(Common(student with { BaselineResults = alone.OutputDir }, "student"), context);
         Directory.Delete(student.CacheDir, recursive: true);
         return [Measure("teacher", teacher), Measure("student alone", alone), Measure("distilled student", distilled)];
     }

@@ -52,6 +52,8 @@ internal static class QuickstartVerb
         context.Write(table);
         context.Out.WriteLine($"Both students began with the same weights and made the same {rows[1].Report.Steps:N0} updates; only one of them learned from the teacher.");
         context.Out.WriteLine();
+        context.Out.WriteLine("Look at it in a browser:");
+        context.Out.WriteLine($"  {Path.Combine(folder, "student", "report.html")}");
         context.Out.WriteLine("Try it:");
         context.Out.WriteLine($"  limbeck predict {Path.Combine(folder, "student")} \"although the soup was stale , i loved the view\"");
         context.Out.WriteLine("Next, on your own data (a CSV, TSV or JSONL file with the columns text and label) and a BERT of your own, such as all-MiniLM-L6-v2:");

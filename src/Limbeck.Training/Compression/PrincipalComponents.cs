@@ -8,34 +8,47 @@ using MathNet.Numerics.LinearAlgebra.Factorization;
 namespace Limbeck.Training.Compression;
 
 /// <summary>
-/// The directions P [d, d'] in which a teacher's wordpiece embeddings spread most: a student's embedding tables start as the teacher's times P, and the projection
-/// from its hidden states to the teacher's as P transposed. So it starts with the words it would otherwise have to learn first.
+/// The directions P [d, d'] in which the outputs of a teacher's embedding block spread most. A student that starts from them has embedding tables that are the
+/// teacher's times P, and a projection to the teacher's hidden states that starts as P transposed: it begins with the words it would otherwise learn first.
 /// </summary>
 /// <remarks>
-/// Leading eigenvectors of E^T E, where E [V, d] are the wordpiece embeddings. Their mean is not taken off, as it is part of what the student's table must hold:
-/// among all P of this size this one loses least of E in E P P^T. Each component's sign makes its largest entry positive.
+/// The components are those of the words after the block's layer norm, x = g (e - mean e) / sd(e) for a word's embedding e, weighted by how often the training texts have it:
+/// a plain decomposition of the table spends most components on words that never come, and on units that the norm's weights g shrink. The student's tables are
+/// then the teacher's, centred and times g, times P, and its own layer norm has one weight for all units, fitted by least squares, and the teacher's bias times P.
+/// On all-MiniLM-L6-v2 (384) and English sentences the student's embedding block, projected back, differs from the teacher's by 15 % of its squared length with 312
+/// units and 26 % with 192. With components of the raw table and an untouched layer norm it would be more than all of it.
 /// </remarks>
 public sealed unsafe class PrincipalComponents
 {
-    private readonly float[] components; // [d, d']
+    // Positions whose mean a word is taken with.
+    private const int Positions = 64;
+
+    private readonly float[] components;  // P: [d, d']
+    private readonly float[] tables;      // what embedding tables are multiplied by, (I - 1/d) diag(g) P: [d, d']
+    private readonly float[] bias;        // of the student's layer norm: [d']
+    private readonly float scale;         // its weight
     private readonly int width;
 
-    private PrincipalComponents(float[] components, int width, double kept)
+    private PrincipalComponents(float[] components, float[] tables, float[] bias, float scale, double kept)
     {
         this.components = components;
-        this.width = width;
+        this.tables = tables;
+        this.bias = bias;
+        this.scale = scale;
+        width = bias.Length;
         Kept = kept;
     }
 
-    /// <summary>How much of the squared length of the teacher's wordpiece embeddings lies in these directions, 0..1.</summary>
+    /// <summary>How much of the squared length of the words, after the layer norm, lies in these directions, 0..1.</summary>
     public double Kept { get; }
 
     /// <summary>Finds a teacher's components.</summary>
     /// <param name="teacher">The teacher.</param>
     /// <param name="width">How many: the student's hidden size d'.</param>
+    /// <param name="counts">[V] how often the training texts have each wordpiece; one is added to each. Empty counts all alike.</param>
     /// <param name="team">The threads to compute on.</param>
-    /// <exception cref="ArgumentException">The teacher has fewer.</exception>
-    public static PrincipalComponents Of(BertModel teacher, int width, WorkerTeam? team = null)
+    /// <exception cref="ArgumentException">The teacher has fewer units, or another vocabulary.</exception>
+    public static PrincipalComponents Of(BertModel teacher, int width, ReadOnlySpan<long> counts = default, WorkerTeam? team = null)
     {
         int all = teacher.Config.HiddenSize;
         if (width > all)
@@ -43,17 +56,36 @@ public sealed unsafe class PrincipalComponents
             throw new ArgumentException($"a student of {width} units cannot start from the principal components of a teacher that has {all}: use --student-init random, or a narrower student");
         }
 
-        Tensor table = teacher.Parameters.Single(parameter => parameter.Name == "bert.embeddings.word_embeddings.weight").Value;
+        int words = teacher.Config.VocabularySize;
+        if (!counts.IsEmpty && counts.Length != words)
+        {
+            throw new ArgumentException($"there are counts of {counts.Length} wordpieces, but the teacher has {words}", nameof(counts));
+        }
+
+        team ??= WorkerTeam.Default;
+        float[] norm = teacher[Name("LayerNorm")].Value.ToArray();
+        using Tensor normed = Words(teacher, norm);
+        using Tensor weighted = new Tensor(words, all);
+        double[] weights = [.. Enumerable.Repeat(1.0, words)];
+        for (int v = 0; v < words; v++)
+        {
+            weights[v] += counts.IsEmpty ? 0 : counts[v];
+            float factor = (float)Math.Sqrt(weights[v]);
+            for (int i = 0; i < all; i++)
+            {
+                weighted.Row(v)[i] = factor * normed.Row(v)[i];
+            }
+        }
+
         float[] moments = new float[all * all];
         fixed (float* target = moments)
         {
-            Gemm.Multiply(true, false, all, all, table.Rows, table.Pointer, all, table.Pointer, all, target, all, false, default, team ?? WorkerTeam.Default);
+            Gemm.Multiply(true, false, all, all, words, weighted.Pointer, all, weighted.Pointer, all, target, all, false, default, team);
         }
 
         // The product's halves may differ in the last bit; the decomposition asks for one that is symmetric to the bit.
-        Matrix<double> symmetric = Matrix<double>.Build.Dense(all, all, (i, j) => moments[(Math.Max(i, j) * all) + Math.Min(i, j)]);
-        Evd<double> decomposition = symmetric.Evd(Symmetricity.Symmetric);
-        int[] order = [.. Enumerable.Range(0, all).OrderByDescending(i => decomposition.EigenValues[i].Real).ThenBy(i => i)];
+        Evd<double> decomposition = Matrix<double>.Build.Dense(all, all, (i, j) => moments[(Math.Max(i, j) * all) + Math.Min(i, j)]).Evd(Symmetricity.Symmetric);
+        int[] order = [.. Enumerable.Range(0, all).OrderByDescending(i => decomposition.EigenValues[i].Real).ThenBy(i => i).Take(width)];
         float[] components = new float[all * width];
         for (int j = 0; j < width; j++)
         {
@@ -66,42 +98,48 @@ public sealed unsafe class PrincipalComponents
         }
 
         double total = decomposition.EigenValues.Sum(value => value.Real);
-        return new PrincipalComponents(components, width, total > 0 ? order.Take(width).Sum(i => decomposition.EigenValues[i].Real) / total : 1);
+        using Tensor projected = new Tensor(words, width);
+        Multiply(normed.Pointer, words, all, components, projected.Pointer, width, team);
+        return new PrincipalComponents(
+            components,
+            Tables(components, norm, width),
+            Times(teacher[Bias()].Value.Span, components, width),
+            Scale(projected, weights, teacher.Config.LayerNormEpsilon),
+            total > 0 ? order.Sum(i => decomposition.EigenValues[i].Real) / total : 1);
     }
 
-    /// <summary>Sets a student's embedding tables (words, positions, segments) to the teacher's times P.</summary>
+    /// <summary>Starts a student's embedding block: tables of words, positions and segments, and the layer norm.</summary>
     /// <param name="teacher">The teacher.</param>
-    /// <param name="student">A student of d' units; other weights stay.</param>
+    /// <param name="student">A student of d' units; its other weights stay.</param>
     /// <param name="keptIds">The teacher's ids of the student's wordpieces, in the student's order; null when the vocabulary is the same.</param>
     /// <param name="team">The threads to compute on.</param>
     /// <exception cref="ArgumentException">The student has more rows in a table than the teacher.</exception>
     public void StartEmbeddings(BertModel teacher, BertModel student, IReadOnlyList<int>? keptIds = null, WorkerTeam? team = null)
     {
-        foreach (string name in (string[])["word_embeddings", "position_embeddings", "token_type_embeddings"])
+        foreach (string table in (string[])["word_embeddings", "position_embeddings", "token_type_embeddings"])
         {
-            Tensor source = Table(teacher, name).Value;
-            Parameter target = Table(student, name);
-            int rows = target.Value.Rows;
-            bool trimmed = name == "word_embeddings" && keptIds is not null;
-            if (!trimmed && rows > source.Rows)
+            Tensor source = teacher[Name(table)].Value;
+            Parameter target = student[Name(table)];
+            int[] rows = table == "word_embeddings" && keptIds is not null ? [.. keptIds] : [.. Enumerable.Range(0, target.Value.Rows)];
+            if (rows.Length != target.Value.Rows || rows.Any(row => row >= source.Rows))
             {
-                throw new ArgumentException($"the student has {rows} rows of {name}, the teacher {source.Rows}: it cannot start from the teacher's principal components");
+                throw new ArgumentException($"the student has {target.Value.Rows} rows of {table}, the teacher {source.Rows}: it cannot start from the teacher's principal components");
             }
 
-            if (trimmed)
+            using Tensor chosen = new Tensor(rows.Length, source.Columns);
+            for (int i = 0; i < rows.Length; i++)
             {
-                for (int i = 0; i < rows; i++)
-                {
-                    Multiply(source.Pointer + ((nint)keptIds![i] * source.Columns), 1, source.Columns, target.Value.Pointer + ((nint)i * width), team);
-                }
-            }
-            else
-            {
-                Multiply(source.Pointer, rows, source.Columns, target.Value.Pointer, team);
+                source.Row(rows[i]).CopyTo(chosen.Row(i));
             }
 
+            Multiply(chosen.Pointer, rows.Length, source.Columns, tables, target.Value.Pointer, width, team ?? WorkerTeam.Default);
             target.Changed();
         }
+
+        student[Name("LayerNorm")].Value.Span.Fill(scale);
+        student[Name("LayerNorm")].Changed();
+        bias.CopyTo(student[Bias()].Value.Span);
+        student[Bias()].Changed();
     }
 
     /// <summary>Sets a projection from the student's hidden states to the teacher's to P transposed, without bias.</summary>
@@ -115,13 +153,104 @@ public sealed unsafe class PrincipalComponents
         bias.Changed();
     }
 
-    private static Parameter Table(BertModel model, string name) => model.Parameters.Single(parameter => parameter.Name == $"bert.embeddings.{name}.weight");
+    private static string Name(string table) => $"bert.embeddings.{table}.weight";
 
-    private void Multiply(float* rows, int count, int all, float* target, WorkerTeam? team)
+    private static string Bias() => "bert.embeddings.LayerNorm.bias";
+
+    /// <summary>Every word as the embedding block gives it at a middling position in the first segment, without the layer norm's bias: [V, d].</summary>
+    private static Tensor Words(BertModel teacher, float[] norm)
     {
-        fixed (float* p = components)
+        Tensor table = teacher[Name("word_embeddings")].Value;
+        Tensor places = teacher[Name("position_embeddings")].Value;
+        int all = table.Columns;
+        int count = Math.Min(Positions, places.Rows);
+        double[] offset = [.. Enumerable.Range(0, all).Select(i => Enumerable.Range(0, count).Average(p => (double)places.Row(p)[i]) + teacher[Name("token_type_embeddings")].Value.Row(0)[i])];
+        Tensor result = new Tensor(table.Rows, all);
+        double[] word = new double[all];
+        for (int v = 0; v < table.Rows; v++)
         {
-            Gemm.Multiply(false, false, count, width, all, rows, all, p, width, target, width, false, default, team ?? WorkerTeam.Default);
+            for (int i = 0; i < all; i++)
+            {
+                word[i] = table.Row(v)[i] + offset[i];
+            }
+
+            (double mean, double deviation) = Moments(word, teacher.Config.LayerNormEpsilon);
+            for (int i = 0; i < all; i++)
+            {
+                result.Row(v)[i] = (float)(norm[i] * (word[i] - mean) / deviation);
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>(I - 1/d) diag(g) P, so that a table's row times it is g times the centred row, times P.</summary>
+    private static float[] Tables(float[] components, float[] norm, int width)
+    {
+        int all = norm.Length;
+        float[] tables = new float[components.Length];
+        for (int j = 0; j < width; j++)
+        {
+            double mean = Enumerable.Range(0, all).Average(i => (double)norm[i] * components[(i * width) + j]);
+            for (int i = 0; i < all; i++)
+            {
+                tables[(i * width) + j] = (float)(((double)norm[i] * components[(i * width) + j]) - mean);
+            }
+        }
+
+        return tables;
+    }
+
+    private static float[] Times(ReadOnlySpan<float> row, float[] components, int width)
+    {
+        double[] sums = new double[width];
+        for (int i = 0; i < row.Length; i++)
+        {
+            for (int j = 0; j < width; j++)
+            {
+                sums[j] += (double)row[i] * components[(i * width) + j];
+            }
+        }
+
+        return [.. sums.Select(sum => (float)sum)];
+    }
+
+    /// <summary>The one weight with which the student's layer norm comes nearest to what it should give, in the sense of weighted least squares over the words.</summary>
+    private static float Scale(Tensor projected, double[] weights, float epsilon)
+    {
+        double product = 0;
+        double square = 0;
+        double[] row = new double[projected.Columns];
+        for (int v = 0; v < projected.Rows; v++)
+        {
+            for (int j = 0; j < row.Length; j++)
+            {
+                row[j] = projected.Row(v)[j];
+            }
+
+            (double mean, double deviation) = Moments(row, epsilon);
+            foreach (double value in row)
+            {
+                double normed = (value - mean) / deviation;
+                product += weights[v] * normed * value;
+                square += weights[v] * normed * normed;
+            }
+        }
+
+        return square > 0 ? (float)(product / square) : 1f;
+    }
+
+    private static (double Mean, double Deviation) Moments(double[] values, float epsilon)
+    {
+        double mean = values.Average();
+        return (mean, Math.Sqrt(values.Average(value => (value - mean) * (value - mean)) + epsilon));
+    }
+
+    private static void Multiply(float* rows, int count, int all, float[] matrix, float* target, int width, WorkerTeam team)
+    {
+        fixed (float* right = matrix)
+        {
+            Gemm.Multiply(false, false, count, width, all, rows, all, right, width, target, width, false, default, team);
         }
     }
 }

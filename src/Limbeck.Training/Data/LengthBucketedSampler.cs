@@ -1,4 +1,5 @@
 using Limbeck.Tensors;
+
 namespace Limbeck.Training.Data;
 
 /// <summary>Batches of rows of similar length in random order, anew each epoch. Nothing is padded, but even batches keep memory and time a step steady.</summary>
@@ -9,6 +10,9 @@ namespace Limbeck.Training.Data;
 /// </remarks>
 public sealed class LengthBucketedSampler
 {
+    /// <summary>Batches among which rows are sorted by length, where that is wanted.</summary>
+    public const int Window = 64;
+
     private readonly int[] lengths;
     private readonly ulong seed;
     private readonly int batchSize;
@@ -22,7 +26,7 @@ public sealed class LengthBucketedSampler
     /// <param name="dropLast">Leaves out the rows of an incomplete last batch (others each epoch), as the reference code does.</param>
     /// <param name="windowBatches">Batches among which rows are sorted by length; 1 for none.</param>
     /// <exception cref="ArgumentException">No rows, or fewer than a batch where the last one is dropped.</exception>
-    public LengthBucketedSampler(ReadOnlySpan<int> lengths, int batchSize, ulong seed, bool dropLast = false, int windowBatches = 64)
+    public LengthBucketedSampler(ReadOnlySpan<int> lengths, int batchSize, ulong seed, bool dropLast = false, int windowBatches = Window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(windowBatches, 1);

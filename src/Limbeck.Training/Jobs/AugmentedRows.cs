@@ -1,6 +1,7 @@
 using System.Globalization;
 using Limbeck.Tokenization;
 using Limbeck.Training.Data;
+using Limbeck.Training.Loop;
 
 namespace Limbeck.Training.Jobs;
 
@@ -59,15 +60,14 @@ internal static class AugmentedRows
             return (epochs, null);
         }
 
-        StageSettings how = settings.Intermediate;
-        LengthBucketedSampler sampler = new(rows.Lengths, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast);
+        DatasetBatches batches = CompressJob.Batches(rows, settings.Intermediate, settings);
         long budget = epochs * original.Tokens;
         long tokens = 0;
         long steps = 0;
         int passes = 0;
         while (tokens < budget)
         {
-            foreach (int[][] update in sampler.Batches(passes++).Chunk(how.GradientAccumulationSteps))
+            foreach (int[][] update in batches.RowsOf(passes++).Chunk(settings.Intermediate.GradientAccumulationSteps))
             {
                 tokens += update.Sum(batch => batch.Sum(row => (long)rows.Lengths[row]));
                 steps++;

@@ -5,6 +5,7 @@ using Limbeck.Tokenization;
 using Limbeck.Training.Compression;
 using Limbeck.Training.Data;
 using Limbeck.Training.Evaluation;
+using Limbeck.Training.Evaluation.Reporting;
 using Limbeck.Training.Loop;
 using Limbeck.Training.Metrics;
 
@@ -31,6 +32,7 @@ public static class CompressJob
         using BertModel teacher = BertModel.Load(weights, HeadKind.Classifier, out _);
         TaskData task = TaskData.Read(settings, teacher.Config, context.Messages);
         TrainedModel.CheckBest(settings, task);
+        IReadOnlyList<BaselineRun> baselines = TaskReport.ReadBaselines(settings, task);
         int[] outputs = settings.Task is null && !teacher.Config.IsRegression
             ? [.. Enumerable.Range(0, teacher.Config.Labels.Count)]
             : TaskLabels.Match(teacher.Config, task.Task, folder);
@@ -53,8 +55,9 @@ public static class CompressJob
         StageRows intermediate = teacherAugmented is null ? original : new(teacherAugmented, studentAugmented!);
         EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
         EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
-        MetricSet? teacherScore = task.Validation is null ? null : Evaluator.Score(
-            teacher, EncodedDataset.Encode(task.Validation, teacherTokenizer, length, context.Team.Threads), outputs, context.Team, context.Cancellation);
+        float[]? teacherAnswers = task.Validation is null ? null : Evaluator.InTaskOrder(
+            Evaluator.Logits(teacher, EncodedDataset.Encode(task.Validation, teacherTokenizer, length, context.Team.Threads), context.Team, context.Cancellation), outputs);
+        MetricSet? teacherScore = teacherAnswers is null ? null : MetricSet.Compute(task.Validation!, teacherAnswers);
         Describe(settings, teacher, student, map, teacherScore, context.Messages);
         if (teacherScore is not null && teacherScore.Primary <= MetricSet.MajorityBaseline(task.Train, task.Validation!).Primary)
         {
@@ -88,7 +91,8 @@ public static class CompressJob
                 target => OutputFolder.SaveModel(target, student, tokenizer, length, settings.Dtype), context.Team, context.Progress);
             OutputFolder.Clear(settings);
             TrainingResult result = loop.Run(context.Cancellation);
-            return Finish(settings, task, teacher, teacherScore, student, validation, rows.Count, length, result, context);
+            TaskReportTeacher learned = new(folder, teacher, teacherTokenizer, map, teacherAnswers);
+            return Finish(settings, task, learned, teacherScore, student, validation, rows.Count, length, result, baselines, context);
         }
         finally
         {
@@ -97,21 +101,22 @@ public static class CompressJob
     }
 
     private static TrainingReport Finish(
-        CompressSettings settings, TaskData task, BertModel teacher, MetricSet? teacherScore, BertModel student, EncodedDataset? validation, int rows, int length,
-        TrainingResult result, JobContext context)
+        CompressSettings settings, TaskData task, TaskReportTeacher teacher, MetricSet? teacherScore, BertModel student, EncodedDataset? validation, int rows, int length,
+        TrainingResult result, IReadOnlyList<BaselineRun> baselines, JobContext context)
     {
-        (MetricSet? metrics, MetricSet? mismatched) = TrainedModel.Score(settings.OutputDir!, task, validation, length, context);
+        (MetricSet? metrics, MetricSet? mismatched) = TrainedModel.Score(settings.OutputDir!, task, validation, length, context, out float[]? answers);
         MetricSet? majority = task.Validation is null ? null : MetricSet.MajorityBaseline(task.Train, task.Validation);
         TrainedModel.WarnBelowMajority(metrics, majority, context.Messages);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.TeacherModel!));
         BertConfig shape = student.Config;
+        string story = settings.NoTeacher
+            ? $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, trained with Limbeck on the labels alone: {result.Steps} steps, seed {settings.Seed}."
+            : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's task distillation (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.";
         new ModelCard
         {
             Title = settings.NoTeacher ? $"{settings.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}",
             BaseModel = settings.TeacherModel!,
-            Story = settings.NoTeacher
-                ? $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, trained with Limbeck on the labels alone: {result.Steps} steps, seed {settings.Seed}."
-                : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's task distillation (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.",
+            Story = story,
             Task = task.Task.IsGlue ? task.Task.Name : null,
             Data = task.Validation?.Name ?? string.Empty,
             Metrics = metrics,
@@ -131,7 +136,7 @@ public static class CompressJob
             Teacher = teacherScore,
             Majority = majority,
             Size = ModelSize.Of(student),
-            TeacherSize = ModelSize.Of(teacher),
+            TeacherSize = ModelSize.Of(teacher.Model),
             Steps = result.Steps,
             Tokens = result.Tokens,
             Seconds = result.Seconds,
@@ -140,6 +145,19 @@ public static class CompressJob
             Settings = settings,
         };
         report.Write();
+        new TaskReport
+        {
+            Verb = "compress",
+            Settings = settings,
+            Results = report,
+            Task = task,
+            Title = $"{task.Title}: {(Directory.Exists(settings.StudentModel) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.StudentModel)) : settings.StudentModel)} {(settings.NoTeacher ? "without a teacher" : $"distilled from {name}")}",
+            Story = story,
+            StartModel = settings.StudentModel!,
+            Answers = answers,
+            Teacher = teacher,
+            Baselines = baselines,
+        }.Write(context);
         return report;
     }
 
@@ -240,12 +258,16 @@ public static class CompressJob
 
     private static int Epochs(StageSettings stage, TaskData task) => stage.NumTrainEpochs ?? CompressSettings.PaperEpochs(task.Task.IsGlue ? task.Task.Name : null);
 
+    /// <summary>A stage's batches.</summary>
+    internal static DatasetBatches Batches(EncodedDataset rows, StageSettings how, CompressSettings settings) =>
+        new(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength);
+
     private static Stage StageOf(
         string name, StageSettings how, int epochs, EncodedDataset rows, IObjective objective, IReadOnlyList<Parameter> parameters, CompressSettings settings,
         Func<CancellationToken, MetricSet>? evaluate) => new()
         {
             Name = name,
-            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast),
+            Batches = Batches(rows, how, settings),
             Objective = objective,
             Parameters = parameters,
             Optimizer = how.Rule,

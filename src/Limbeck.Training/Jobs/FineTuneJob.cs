@@ -2,6 +2,7 @@ using Limbeck.Models;
 using Limbeck.Tokenization;
 using Limbeck.Training.Compression;
 using Limbeck.Training.Data;
+using Limbeck.Training.Evaluation.Reporting;
 using Limbeck.Training.Loop;
 using Limbeck.Training.Metrics;
 
@@ -29,6 +30,7 @@ public static class FineTuneJob
         int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? Math.Min(FineTuneSettings.DefaultLength, start.MaxPositions), start, folder);
         TaskData task = TaskData.Read(settings, null, context.Messages);
         TrainedModel.CheckBest(settings, task);
+        IReadOnlyList<BaselineRun> baselines = TaskReport.ReadBaselines(settings, task);
         using BertModel model = Load(settings, weights, start, task.Task, context.Messages, out int[] outputs);
         context.Messages.WriteLine($"model: {folder}, {model.Config.LayerCount}/{model.Config.HiddenSize}/{model.Config.HeadCount}/{model.Config.IntermediateSize}, {ModelSize.Of(model)}");
 
@@ -38,7 +40,7 @@ public static class FineTuneJob
         Stage stage = new()
         {
             Name = "finetune",
-            Batches = new DatasetBatches(train, how.PerDeviceTrainBatchSize, settings.Seed),
+            Batches = new DatasetBatches(train, how.PerDeviceTrainBatchSize, settings.Seed, groupByLength: settings.GroupByLength),
             Objective = new TaskObjective(model, train),
             Parameters = model.Parameters,
             Optimizer = how.Rule,
@@ -56,15 +58,16 @@ public static class FineTuneJob
         OutputFolder.Clear(settings);
         TrainingResult result = loop.Run(context.Cancellation);
 
-        (MetricSet? metrics, MetricSet? mismatched) = TrainedModel.Score(settings.OutputDir!, task, validation, length, context);
+        (MetricSet? metrics, MetricSet? mismatched) = TrainedModel.Score(settings.OutputDir!, task, validation, length, context, out float[]? answers);
         MetricSet? majority = task.Validation is null ? null : MetricSet.MajorityBaseline(task.Train, task.Validation);
         TrainedModel.WarnBelowMajority(metrics, majority, context.Messages);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
+        string story = $"Fine-tuned with Limbeck: {stage.TotalSteps} steps of {how.PerDeviceTrainBatchSize * how.GradientAccumulationSteps} rows, learning rate {how.LearningRate}, at most {length} tokens, seed {settings.Seed}.";
         new ModelCard
         {
             Title = $"{name}, fine-tuned on {task.Train.Name}",
             BaseModel = folder,
-            Story = $"Fine-tuned with Limbeck: {stage.TotalSteps} steps of {how.PerDeviceTrainBatchSize * how.GradientAccumulationSteps} rows, learning rate {how.LearningRate}, at most {length} tokens, seed {settings.Seed}.",
+            Story = story,
             Task = task.Task.IsGlue ? task.Task.Name : null,
             Data = task.Validation?.Name ?? string.Empty,
             Metrics = metrics,
@@ -91,6 +94,18 @@ public static class FineTuneJob
             Settings = settings,
         };
         report.Write();
+        new TaskReport
+        {
+            Verb = "finetune",
+            Settings = settings,
+            Results = report,
+            Task = task,
+            Title = $"{task.Title}: {name} fine-tuned",
+            Story = story,
+            StartModel = folder,
+            Answers = answers,
+            Baselines = baselines,
+        }.Write(context);
         return report;
     }
 

@@ -9,7 +9,7 @@ namespace Limbeck.Training.Jobs;
 /// <summary>A job's output folder: whether it may be used, and the files that make it a complete Hugging Face directory.</summary>
 internal static class OutputFolder
 {
-    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "checkpoint*", "events.out.tfevents*", "best"];
+    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best"];
 
     /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew.</summary>
     /// <param name="settings">The job's settings.</param>

@@ -14,7 +14,7 @@ internal static class Student
     /// <param name="settings">The job's settings.</param>
     /// <param name="teacher">The teacher, whose labels and rates it takes.</param>
     /// <param name="tokenizer">The teacher's tokenizer.</param>
-    /// <param name="used">The rows whose wordpieces a trimmed vocabulary keeps, as the teacher's tokenizer sees them.</param>
+    /// <param name="used">The rows whose wordpieces a trimmed vocabulary keeps and principal components are weighted by, as the teacher's tokenizer sees them.</param>
     /// <param name="messages">Receives what is worth knowing.</param>
     /// <returns>The student, its tokenizer, its layer map, and the components it started from, if any.</returns>
     /// <exception cref="UsageException">There is no such student.</exception>
@@ -23,7 +23,7 @@ internal static class Student
     {
         try
         {
-            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, messages) : FromShape(settings, teacher, tokenizer, used, messages);
+            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, used, messages) : FromShape(settings, teacher, tokenizer, used, messages);
         }
         catch (ArgumentException e)
         {
@@ -31,7 +31,7 @@ internal static class Student
         }
     }
 
-    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, TextWriter messages)
+    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, EncodedDataset used, TextWriter messages)
     {
         string weights = ModelFolder.Weights(settings.StudentModel!);
         if (settings.TrimVocabulary)
@@ -47,7 +47,7 @@ internal static class Student
             return (Open(settings, weights, config, messages), tokenizer, map, null);
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, used, messages);
         return (started, tokenizer, map, components);
     }
 
@@ -65,11 +65,11 @@ internal static class Student
             config = config with { VocabularySize = trimmed.VocabularySize, PadTokenId = Math.Max(0, trimmed.PadId) };
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, used, messages);
         return (started, tokenizer, map, components);
     }
 
-    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, TextWriter messages)
+    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, EncodedDataset used, TextWriter messages)
     {
         student.Initialize(new SeededRandom(settings.Seed));
         switch (settings.StudentInit)
@@ -77,9 +77,9 @@ internal static class Student
             case null or "random":
                 return (student, null);
             case "pca":
-                PrincipalComponents components = PrincipalComponents.Of(teacher, student.Config.HiddenSize);
+                PrincipalComponents components = PrincipalComponents.Of(teacher, student.Config.HiddenSize, Counts(teacher, used));
                 components.StartEmbeddings(teacher, student, kept);
-                messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} % of its wordpiece embeddings)");
+                messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} % of its words)");
                 return (student, components);
             case "teacher":
                 TeacherSlices.Copy(teacher, student, map, settings.ScaleQuery, kept);
@@ -99,6 +99,17 @@ internal static class Student
             : BertModel.Load(weights, HeadKind.Classifier, out _, settings.Seed, config);
         messages.WriteLine($"student starts from {weights}");
         return model;
+    }
+
+    private static long[] Counts(BertModel teacher, EncodedDataset used)
+    {
+        long[] counts = new long[teacher.Config.VocabularySize];
+        foreach (int id in used.Encodings.SelectMany(encoding => encoding.Ids))
+        {
+            counts[id]++;
+        }
+
+        return counts;
     }
 
     private static BertConfig Rates(CompressSettings settings, BertConfig config) => config with

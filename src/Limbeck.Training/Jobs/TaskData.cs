@@ -13,6 +13,9 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
     /// <summary>The default of the longest input: the paper's for GLUE under distillation.</summary>
     public int PaperLength => Task.IsGlue ? Task.MaxSequenceLength : FineTuneSettings.DefaultLength;
 
+    /// <summary>The task in a title: GLUE's name, or that of the user's file.</summary>
+    public string Title => Task.IsGlue ? Task.Name : Train.Name.Split(" (")[0];
+
     /// <summary>Reads what the settings name, and says what is worth knowing about it.</summary>
     /// <param name="settings">The job's settings.</param>
     /// <param name="teacher">A model whose labels the user's own data must have; null when the training file decides.</param>

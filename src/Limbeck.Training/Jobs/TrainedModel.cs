@@ -59,9 +59,11 @@ internal static class TrainedModel
     /// <param name="encoded">The rows to score, encoded, or null.</param>
     /// <param name="length">The longest input.</param>
     /// <param name="context">What the job runs with.</param>
+    /// <param name="answers">[n, C] the outputs for the rows in the order of the task's labels; null when nothing was scored.</param>
     /// <returns>The score of the rows, and of MNLI's mismatched ones.</returns>
-    public static (MetricSet? Metrics, MetricSet? Mismatched) Score(string folder, TaskData task, EncodedDataset? encoded, int length, JobContext context)
+    public static (MetricSet? Metrics, MetricSet? Mismatched) Score(string folder, TaskData task, EncodedDataset? encoded, int length, JobContext context, out float[]? answers)
     {
+        answers = null;
         if (encoded is null)
         {
             return (null, null);
@@ -69,7 +71,8 @@ internal static class TrainedModel
 
         using BertModel model = BertModel.Load(folder, HeadKind.Classifier, out _);
         int[] outputs = TaskLabels.Match(model.Config, task.Task, folder);
-        MetricSet metrics = Evaluator.Score(model, encoded, outputs, context.Team, context.Cancellation);
+        answers = Evaluator.InTaskOrder(Evaluator.Logits(model, encoded, context.Team, context.Cancellation), outputs);
+        MetricSet metrics = MetricSet.Compute(encoded.Source, answers);
         if (task.Mismatched is null)
         {
             return (metrics, null);

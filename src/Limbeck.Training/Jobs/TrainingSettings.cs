@@ -74,6 +74,10 @@ public abstract record TrainingSettings : ISettings
     [Setting("Seed of everything random.")]
     public ulong Seed { get; init; } = 42;
 
+    /// <summary>Batches of rows of similar length.</summary>
+    [Setting("Batches of rows of similar length, which makes every update's time and memory alike; nothing is padded either way.")]
+    public bool GroupByLength { get; init; }
+
     /// <summary>Score every so many updates.</summary>
     [Setting("Score every so many updates; 0 for the end of each epoch.")]
     public int EvalSteps { get; init; }
@@ -105,6 +109,14 @@ public abstract record TrainingSettings : ISettings
     /// <summary>Write TensorBoard files.</summary>
     [Setting("Write TensorBoard event files.")]
     public bool Tensorboard { get; init; } = true;
+
+    /// <summary>Other runs for the report to compare with.</summary>
+    [Setting("Finished runs for the report to compare with, such as the same student trained with --no-teacher: folders or results.json files, separated by commas.")]
+    public string? BaselineResults { get; init; }
+
+    /// <summary>Leave the report's timing out.</summary>
+    [Setting("Do not measure latency and throughput for the report, which takes about four seconds.")]
+    public bool NoReportTiming { get; init; }
 
     /// <summary>The classifier's head.</summary>
     [Setting("Classifier head: tanh (Hugging Face's) or relu (TinyBERT's relu of the tanh); by default the starting model's.", Choices = "tanh|relu")]
@@ -143,6 +155,7 @@ public abstract record TrainingSettings : ISettings
     {
         "output_dir", "overwrite_output_dir", "resume", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps", "tensorboard",
         "cache_dir", "train_file", "validation_file", "data_dir", "unlabelled", "aug_file", "model_name_or_path", "teacher_model", "dtype",
+        "baseline_results", "no_report_timing",
     };
 
     /// <inheritdoc/>

@@ -2,7 +2,7 @@ using Limbeck.Training.Data;
 
 namespace Limbeck.Training.Loop;
 
-/// <summary>Length-bucketed, shuffled batches of an encoded data set.</summary>
+/// <summary>Shuffled batches of an encoded data set.</summary>
 public sealed class DatasetBatches : IBatchSource
 {
     private readonly LengthBucketedSampler sampler;
@@ -14,12 +14,13 @@ public sealed class DatasetBatches : IBatchSource
     /// <param name="batchSize">Rows of a batch; the last of an epoch may have fewer.</param>
     /// <param name="seed">Of the order.</param>
     /// <param name="dropLast">Leave an epoch's incomplete batch out, as TinyBERT's code does.</param>
-    public DatasetBatches(EncodedDataset data, int batchSize, ulong seed, bool dropLast = false)
+    /// <param name="groupByLength">Put rows of similar length into a batch. It saves nothing on padding, as there is none, and it makes the updates less like independent draws.</param>
+    public DatasetBatches(EncodedDataset data, int batchSize, ulong seed, bool dropLast = false, bool groupByLength = false)
     {
         Data = data;
-        sampler = new LengthBucketedSampler(data.Lengths, batchSize, seed, dropLast);
+        sampler = new LengthBucketedSampler(data.Lengths, batchSize, seed, dropLast, groupByLength ? LengthBucketedSampler.Window : 1);
         Fingerprint = new HashBuilder().Add("data", data.Source.Sha256).Add("length", data.MaxSequenceLength).Add("batch", batchSize)
-            .Add("seed", $"{seed}").Add("drop_last", dropLast).ToKey();
+            .Add("seed", $"{seed}").Add("drop_last", dropLast).Add("group_by_length", groupByLength).ToKey();
     }
 
     /// <summary>The rows.</summary>
@@ -37,6 +38,10 @@ public sealed class DatasetBatches : IBatchSource
         int[] rows = Order(epoch)[index];
         return new TrainingBatch(Data.Pack(rows), rows);
     }
+
+    /// <summary>The rows of each batch of an epoch.</summary>
+    /// <param name="epoch">From 0.</param>
+    public IReadOnlyList<int[]> RowsOf(int epoch) => Order(epoch);
 
     private int[][] Order(int epoch)
     {

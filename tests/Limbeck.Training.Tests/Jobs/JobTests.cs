@@ -16,7 +16,7 @@ public sealed class JobTests
         TrainingReport student = CompressJob.Run(job.Compress("student"), job.Context);
         Assert.Equal((8L, 12L), (teacher.Steps, student.Steps));
         Assert.Equal(["negative", "positive"], BertConfig.Read(job["student"]).Labels);
-        foreach (string file in (string[])["config.json", "model.safetensors", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "README.md", "results.json", "metrics.jsonl"])
+        foreach (string file in (string[])["config.json", "model.safetensors", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "README.md", "results.json", "metrics.jsonl", "report.html", "report.json"])
         {
             Assert.True(File.Exists(Path.Combine(job["student"], file)), file);
         }

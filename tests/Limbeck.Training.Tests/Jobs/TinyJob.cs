@@ -36,6 +36,7 @@ internal sealed class TinyJob : IDisposable
         ValidationFile = this["dev.tsv"],
         MaxSeqLength = 16,
         OutputDir = this[output],
+        NoReportTiming = true,
         Training = new StageSettings { NumTrainEpochs = 2, LearningRate = 2e-3 },
     };
 
@@ -47,6 +48,7 @@ internal sealed class TinyJob : IDisposable
         ValidationFile = this["dev.tsv"],
         MaxSeqLength = 16,
         OutputDir = this[output],
+        NoReportTiming = true,
         CacheDir = this["cache"],
         Intermediate = new StageSettings { NumTrainEpochs = 2, LearningRate = 1e-3, LrSchedulerType = "constant", Optimizer = "bertadam" },
         Prediction = new StageSettings { NumTrainEpochs = 1, LearningRate = 1e-3, LrSchedulerType = "warmup_linear", Optimizer = "bertadam" },
