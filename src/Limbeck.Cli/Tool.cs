@@ -13,7 +13,7 @@ namespace Limbeck.Cli;
 /// <summary>The tool from its arguments to its exit status: parsing, help, and one clear message for everything that goes wrong.</summary>
 internal static class Tool
 {
-    private static readonly string[] ResumableVerbs = ["finetune", "pretrain", "compress", "run"];
+    private static readonly string[] ResumableVerbs = ["finetune", "pretrain", "compress", "augment", "run"];
 
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The arguments.</param>
@@ -77,6 +77,7 @@ internal static class Tool
         root.Subcommands.Add(FineTuneVerb.Make(context, threads));
         root.Subcommands.Add(PretrainVerb.Make(context, threads));
         root.Subcommands.Add(CompressVerb.Make(context, threads));
+        root.Subcommands.Add(AugmentVerb.Make(context, threads));
         root.Subcommands.Add(EvaluateVerb.Make(context, threads));
         root.Subcommands.Add(PredictVerb.Make(context, threads));
         root.Subcommands.Add(InspectVerb.Make(context));
@@ -149,7 +150,7 @@ internal static class Tool
                 error.WriteLine("interrupted");
                 if (args.Length > 0 && ResumableVerbs.Contains(args[0]))
                 {
-                    IEnumerable<string> again = args.Where(arg => arg is not ("--resume" or "--overwrite-output-dir")).Append("--resume");
+                    IEnumerable<string> again = args.Where(arg => arg is not ("--resume" or "--overwrite-output-dir" or "--overwrite")).Append("--resume");
                     error.WriteLine($"to go on: limbeck {string.Join(' ', again.Select(Quote))}");
                 }
 

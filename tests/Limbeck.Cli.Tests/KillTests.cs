@@ -36,10 +36,30 @@ public sealed class KillTests
         Stopwatch whole = Stopwatch.StartNew();
         Assert.True(Finished(unbroken, [], Timeout.Infinite));
 
+        KillAndResume(arguments, (int)whole.ElapsedMilliseconds, () => Directory.Delete(models["killed"], recursive: true));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(models["unbroken"], "model.safetensors")), File.ReadAllBytes(Path.Combine(models["killed"], "model.safetensors")));
+    }
+
+    [Fact]
+    public void An_augmentation_killed_at_random_moments_and_resumed_ends_with_the_same_file()
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models["rows.csv"], TinyModels.RandomRows(6000, 3));
+        string[] arguments = ["augment", "--model", models["mlm"], "--train-file", models["rows.csv"], "--n", "10", "--output-file", models["killed.csv"]];
+        string[] unbroken = [.. arguments[..^1], models["unbroken.csv"]];
+        Stopwatch whole = Stopwatch.StartNew();
+        Assert.True(Finished(unbroken, [], Timeout.Infinite));
+        KillAndResume(arguments, (int)whole.ElapsedMilliseconds, () => Array.ForEach(Directory.GetFiles(models.Folder, "killed.csv*"), File.Delete));
+        Assert.Equal(File.ReadAllBytes(models["unbroken.csv"]), File.ReadAllBytes(models["killed.csv"]));
+        Assert.Empty(Directory.GetFiles(models.Folder, "*.partial"));
+    }
+
+    /// <summary>Runs the tool, killing it after random parts of its time and resuming it, until it is done.</summary>
+    private static void KillAndResume(string[] arguments, int longest, Action startAnew)
+    {
         // A run over before its hour has come (the machine became faster since it was timed) is begun again with less time.
         SeededRandom random = new(20);
         int kills = 0;
-        int longest = (int)whole.ElapsedMilliseconds;
         while (true)
         {
             int milliseconds = kills < MostKills ? (longest / 3) + random.NextInt(Math.Max(1, longest / 2)) : Timeout.Infinite;
@@ -54,11 +74,9 @@ public sealed class KillTests
             else
             {
                 longest = longest * 2 / 3;
-                Directory.Delete(models["killed"], recursive: true);
+                startAnew();
             }
         }
-
-        Assert.Equal(File.ReadAllBytes(Path.Combine(models["unbroken"], "model.safetensors")), File.ReadAllBytes(Path.Combine(models["killed"], "model.safetensors")));
     }
 
     /// <summary>Runs the tool and kills it after a while; true when it was done before.</summary>

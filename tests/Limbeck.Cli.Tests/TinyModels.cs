@@ -25,6 +25,7 @@ internal sealed class TinyModels : IDisposable
         };
         Save("encoder", config, HeadKind.None, tokenizer);
         Save("classifier", config, HeadKind.Classifier, tokenizer);
+        Save("mlm", config, HeadKind.MaskedLanguageModel, tokenizer);
         Save("regression", config with { Labels = ["LABEL_0"], ProblemType = "regression" }, HeadKind.Classifier, tokenizer);
         File.WriteAllText(this["train.csv"], Rows(60, 1));
         File.WriteAllText(this["dev.csv"], Rows(24, 2));
@@ -50,6 +51,13 @@ internal sealed class TinyModels : IDisposable
         ["finetune", "--model", this["encoder"], "--train-file", this["train.csv"], "--validation-file", this["dev.csv"], "--num-train-epochs", "1", "--max-seq-length", "16", "--output-dir", this[output], .. more];
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    /// <summary>Labelled sentences that are hardly ever the same, of 4 to 20 words.</summary>
+    public static string RandomRows(int rows, ulong seed)
+    {
+        SeededRandom random = new(seed);
+        return "text,label\n" + string.Concat(Enumerable.Range(0, rows).Select(i => $"{string.Join(' ', Enumerable.Range(0, 4 + random.NextInt(17)).Select(_ => Words[random.NextInt(Words.Length)]))},{i % 2}\n"));
+    }
 
     private static string Rows(int rows, ulong seed)
     {

@@ -34,6 +34,7 @@ public sealed class UsageTests
     [InlineData("finetune")]
     [InlineData("pretrain")]
     [InlineData("compress")]
+    [InlineData("augment")]
     [InlineData("evaluate")]
     [InlineData("predict")]
     [InlineData("inspect")]
@@ -58,7 +59,7 @@ public sealed class UsageTests
     {
         (int status, string output, _) = TinyModels.Run("--help");
         Assert.Equal(0, status);
-        foreach (string verb in (string[])["finetune", "pretrain", "compress", "evaluate", "predict", "inspect", "doctor", "recipe", "run", "cache", "quickstart", "Exit status"])
+        foreach (string verb in (string[])["finetune", "pretrain", "compress", "augment", "evaluate", "predict", "inspect", "doctor", "recipe", "run", "cache", "quickstart", "Exit status"])
         {
             Assert.Contains(verb, output, StringComparison.Ordinal);
         }

@@ -32,32 +32,44 @@ internal sealed class FaultList(string file)
         }
     }
 
+    /// <summary>What <see cref="ThrowIfAny"/> would say; null without a fault.</summary>
+    public string? Message
+    {
+        get
+        {
+            if (Count == 0)
+            {
+                return null;
+            }
+
+            shown.Sort((a, b) => a.Line.CompareTo(b.Line));
+            if (Count == 1)
+            {
+                return $"{file}, line {shown[0].Line}: {shown[0].Reason}";
+            }
+
+            var message = new StringBuilder($"{file}: {Count} bad rows");
+            foreach ((int line, string reason) in shown)
+            {
+                message.Append("\n  line ").Append(line).Append(": ").Append(reason);
+            }
+
+            if (Count > shown.Count)
+            {
+                message.Append("\n  and ").Append(Count - shown.Count).Append(" more");
+            }
+
+            return message.ToString();
+        }
+    }
+
     /// <summary>Throws when there is a fault.</summary>
     /// <exception cref="DataException">Names the file, up to <see cref="Shown"/> lines with their reasons, and how many more there are.</exception>
     public void ThrowIfAny()
     {
-        if (Count == 0)
+        if (Message is { } message)
         {
-            return;
+            throw new DataException(message);
         }
-
-        shown.Sort((a, b) => a.Line.CompareTo(b.Line));
-        if (Count == 1)
-        {
-            throw new DataException($"{file}, line {shown[0].Line}: {shown[0].Reason}");
-        }
-
-        var message = new StringBuilder($"{file}: {Count} bad rows");
-        foreach ((int line, string reason) in shown)
-        {
-            message.Append("\n  line ").Append(line).Append(": ").Append(reason);
-        }
-
-        if (Count > shown.Count)
-        {
-            message.Append("\n  and ").Append(Count - shown.Count).Append(" more");
-        }
-
-        throw new DataException(message.ToString());
     }
 }

@@ -34,7 +34,9 @@ public static class GlueReader
     public static Dataset ReadFile(TaskDefinition task, string file, TableOptions? options = null) =>
         TableReader.ReadAs(task, file, options ?? new() { RequireLabels = false });
 
-    private static string Locate(TaskDefinition task, string directory, string split)
+    /// <summary>The file of a split.</summary>
+    /// <exception cref="DataException">There is none.</exception>
+    internal static string Locate(TaskDefinition task, string directory, string split)
     {
         if (!Directory.Exists(directory))
         {

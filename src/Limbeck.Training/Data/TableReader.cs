@@ -58,7 +58,7 @@ public static class TableReader
         int skipped = 0;
         int surplus = 0;
         char? delimiter = Delimiter(path, options);
-        bool quirks = task?.Layout is not null && delimiter == '\t' && options is { TextColumn: null, PairColumn: null, LabelColumn: null };
+        bool quirks = Quirks(delimiter, options, task);
         bool scores = task?.Kind != TaskKind.Classification && knownLabels is null && options.Regression != false;
         using (var reader = new LineReader(path, faults))
         {
@@ -149,6 +149,24 @@ public static class TableReader
 
         return new(name ?? Path.GetFileName(path), task, examples, skipped, warnings);
     }
+
+    /// <summary>Where a table that <see cref="Load"/> has read has what, for those who copy its other columns too.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">As for <see cref="Load"/>.</param>
+    /// <param name="task">As for <see cref="Load"/>.</param>
+    /// <returns>What separates columns (null for JSON lines), the columns, and the first record.</returns>
+    internal static (char? Delimiter, TableColumns Columns, TableRow First) Layout(string path, TableOptions options, TaskDefinition? task)
+    {
+        char? delimiter = Delimiter(path, options);
+        FaultList faults = new(path);
+        using LineReader reader = new(path, faults);
+        TableRow first = TableRows.Read(reader, delimiter, faults).First();
+        bool scores = task?.Kind != TaskKind.Classification && options.Regression != false;
+        return (delimiter, TableColumns.Find(path, first, delimiter, options, task, Quirks(delimiter, options, task), scores, []), first);
+    }
+
+    private static bool Quirks(char? delimiter, TableOptions options, TaskDefinition? task) =>
+        task?.Layout is not null && delimiter == '\t' && options is { TextColumn: null, PairColumn: null, LabelColumn: null };
 
     /// <summary>What separates the columns; null for JSON lines.</summary>
     private static char? Delimiter(string path, TableOptions options)

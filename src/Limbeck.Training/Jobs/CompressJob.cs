@@ -46,11 +46,19 @@ public static class CompressJob
         Dataset labelled = TaskLabels.InOrderOf(task.Train, outputs, teacher.Config.Labels);
         Dataset all = WithUnlabelled(labelled, settings, context.Messages);
         EncodedDataset teacherRows = TrainedModel.Encode(all, teacherTokenizer, length, context);
+        EncodedDataset? teacherAugmented = AugmentedRows.Read(settings, task, outputs, teacher.Config.Labels, context.Messages) is Dataset augmented
+            ? TrainedModel.Encode(WithUnlabelled(augmented, settings, TextWriter.Null), teacherTokenizer, length, context)
+            : null;
+        EncodedDataset used = teacherAugmented is null || !settings.TrimVocabulary ? teacherRows : AugmentedRows.Together(teacherRows, teacherAugmented, teacherTokenizer, context.Team.Threads);
         (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(
-            settings, teacher, teacherTokenizer, () => Counts(teacher, teacherRows), context.Messages);
+            settings, teacher, teacherTokenizer, () => Counts(teacher, used), context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
+        EncodedDataset? studentAugmented = teacherAugmented is null || ReferenceEquals(tokenizer, teacherTokenizer) ? teacherAugmented
+            : EncodedDataset.Encode(teacherAugmented.Source, tokenizer, length, context.Team.Threads);
+        StageRows original = new(teacherRows, rows);
+        StageRows intermediate = teacherAugmented is null ? original : new(teacherAugmented, studentAugmented!);
         EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
         EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
         float[]? teacherAnswers = task.Validation is null ? null : Evaluator.InTaskOrder(
@@ -74,7 +82,7 @@ public static class CompressJob
             Func<CancellationToken, MetricSet>? evaluate = TrainedModel.Evaluation(student, validation, outputs, context.Team);
             Stage[] stages = settings.NoTeacher
                 ? [Alone(settings, student, rows, own, task, evaluate)]
-                : Distillation(settings, method, teacher, identity, teacherRows, rows, task, evaluate, teachers, context);
+                : Distillation(settings, method, teacher, identity, original, intermediate, task, evaluate, teachers, context);
             foreach (Stage stage in stages)
             {
                 context.Messages.WriteLine(TrainedModel.Describe(stage));
@@ -218,15 +226,17 @@ public static class CompressJob
     }
 
     private static Stage[] Distillation(
-        CompressSettings settings, TinyBert method, BertModel teacher, string identity, EncodedDataset teacherRows, EncodedDataset rows, TaskData task,
+        CompressSettings settings, TinyBert method, BertModel teacher, string identity, StageRows original, StageRows intermediate, TaskData task,
         Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, JobContext context)
     {
         CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
-        ITeacher Answers(TeacherNeeds needs)
+
+        // What would be read only once is not worth keeping.
+        ITeacher Answers(TeacherNeeds needs, EncodedDataset rows, bool once)
         {
-            ITeacher answers = settings.TeacherDropout
-                ? new LiveTeacher(teacher, teacherRows, needs, dropout: true, settings.Seed, context.Team)
-                : CachedTeacher.Open(teacher, identity, teacherRows, needs, cache, context.Progress, context.Team, context.Cancellation);
+            ITeacher answers = settings.TeacherDropout || once
+                ? new LiveTeacher(teacher, rows, needs, settings.TeacherDropout, settings.Seed, context.Team)
+                : CachedTeacher.Open(teacher, identity, rows, needs, cache, context.Progress, context.Team, context.Cancellation);
             teachers.Add(answers);
             return answers;
         }
@@ -235,16 +245,19 @@ public static class CompressJob
         int epochs = Epochs(settings.Intermediate, task);
         if (epochs > 0)
         {
-            CheckSameTokens(teacherRows, rows, settings);
-            IObjective objective = method.Intermediate(Answers(new TeacherNeeds(false, method.TeacherHidden, method.TeacherScores)));
-            stages.Add(StageOf("intermediate", settings.Intermediate, epochs, rows, objective, method.Parameters, settings, null));
+            CheckSameTokens(intermediate.Teacher, intermediate.Student, settings);
+            (int passes, long? most) = AugmentedRows.Length(settings, epochs, original.Student, intermediate.Student, context.Messages);
+            IObjective objective = method.Intermediate(Answers(new TeacherNeeds(false, method.TeacherHidden, method.TeacherScores), intermediate.Teacher, once: most is not null && passes == 1));
+            Stage stage = StageOf("intermediate", settings.Intermediate, passes, intermediate.Student, objective, method.Parameters, settings, null);
+            stages.Add(most is null ? stage : stage with { MaxSteps = Math.Min(stage.MaxSteps ?? long.MaxValue, most.Value) });
         }
 
         epochs = Epochs(settings.Prediction, task);
         if (epochs > 0)
         {
-            IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], [])), rows);
-            stages.Add(StageOf("prediction", settings.Prediction, epochs, rows, objective, method.Parameters, settings, evaluate));
+            StageRows rows = settings.AugPrediction ? intermediate : original;
+            IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], []), rows.Teacher, once: false), rows.Student);
+            stages.Add(StageOf("prediction", settings.Prediction, epochs, rows.Student, objective, method.Parameters, settings, evaluate));
         }
 
         return [.. stages];
@@ -269,12 +282,16 @@ public static class CompressJob
 
     private static int Epochs(StageSettings stage, TaskData task) => stage.NumTrainEpochs ?? CompressSettings.PaperEpochs(task.Task.IsGlue ? task.Task.Name : null);
 
+    /// <summary>A stage's batches.</summary>
+    internal static DatasetBatches Batches(EncodedDataset rows, StageSettings how, CompressSettings settings) =>
+        new(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength);
+
     private static Stage StageOf(
         string name, StageSettings how, int epochs, EncodedDataset rows, IObjective objective, IReadOnlyList<Parameter> parameters, CompressSettings settings,
         Func<CancellationToken, MetricSet>? evaluate) => new()
         {
             Name = name,
-            Batches = new DatasetBatches(rows, how.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength),
+            Batches = Batches(rows, how, settings),
             Objective = objective,
             Parameters = parameters,
             Optimizer = how.Rule,

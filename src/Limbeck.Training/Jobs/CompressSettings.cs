@@ -74,6 +74,22 @@ public sealed record CompressSettings : TaskSettings
     [Setting("A file of texts without labels that the student learns from too: one a line, or a table.")]
     public string? Unlabelled { get; init; }
 
+    /// <summary>Learn on augmented rows.</summary>
+    [Setting("Let the intermediate stage learn on the rows that limbeck augment made: train_aug.tsv in the task's folder, or reviews_aug.csv beside --train-file reviews.csv. The prediction stage keeps to the original rows.")]
+    public bool AugTrain { get; init; }
+
+    /// <summary>The augmented rows.</summary>
+    [Setting("The augmented rows, where they lie elsewhere; asks for --aug-train by itself.")]
+    public string? AugFile { get; init; }
+
+    /// <summary>What epochs of the intermediate stage count on augmented rows.</summary>
+    [Setting("What the intermediate stage's epochs count with --aug-train: passes over the augmented rows, as in the paper, or the tokens of as many passes over the original rows, so that runs with and without augmentation see equally many.", Choices = "passes|tokens")]
+    public string AugBudget { get; init; } = "passes";
+
+    /// <summary>Parity with the authors' code.</summary>
+    [Setting("Parity with the authors' code: with --aug-train the prediction stage learns on the augmented rows too.")]
+    public bool AugPrediction { get; init; }
+
     /// <summary>The temperature of Eq. 10.</summary>
     [Setting("Temperature of the prediction stage.")]
     public double Temperature { get; init; } = 1;
@@ -166,7 +182,10 @@ public sealed record CompressSettings : TaskSettings
     public StageSettings Alone { get; init; } = new() { LearningRate = 1e-4 };
 
     private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens"];
-    private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "teacher_cache", "cache_limit"];
+    private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "aug_train", "aug_budget", "aug_prediction", "teacher_cache", "cache_limit"];
+
+    /// <summary>Whether augmented rows are asked for.</summary>
+    internal bool Augmented => AugTrain || AugFile is not null;
 
     /// <summary>Epochs of the intermediate stage that the paper gives for a task.</summary>
     /// <param name="task">GLUE's name of it, or null.</param>
@@ -208,6 +227,16 @@ public sealed record CompressSettings : TaskSettings
         if (!(CacheLimit >= 0))
         {
             faults.Add($"--cache-limit is {CacheLimit}; needed 0 or more gigabytes");
+        }
+
+        if (Augmented && NoTeacher)
+        {
+            faults.Add("--aug-train with --no-teacher: the labels of augmented rows are not certain, so without a teacher to ask there is nothing to learn from them; leave one of them out");
+        }
+
+        if (Augmented && ValidationSplit > 0)
+        {
+            faults.Add("--aug-train with --validation-split: variants of the rows to score would be trained on. Split the file first, augment the part to train on, and give the other as --validation-file");
         }
 
         if (AttentionLoss == "none" && !HiddenLoss)
@@ -278,7 +307,7 @@ public sealed record CompressSettings : TaskSettings
         (string Flag, bool Given)[] useless =
         [
             ("--task", Task is not null), ("--data-dir", DataDir is not null), ("--train-file", TrainFile is not null), ("--validation-file", ValidationFile is not null),
-            ("--validation-split", ValidationSplit > 0), ("--unlabelled", Unlabelled is not null), ("--no-teacher", NoTeacher), ("--trim-vocabulary", TrimVocabulary),
+            ("--validation-split", ValidationSplit > 0), ("--unlabelled", Unlabelled is not null), ("--aug-train", AugTrain), ("--aug-file", AugFile is not null), ("--no-teacher", NoTeacher), ("--trim-vocabulary", TrimVocabulary),
             ("--load-best-model-at-end", LoadBestModelAtEnd), ("--early-stopping-patience", EarlyStoppingPatience > 0), ("--head", Head is not null),
         ];
         faults.AddRange(useless.Where(setting => setting.Given).Select(setting => $"{setting.Flag} is for --stage task; the general stage learns from raw text, without labels or scores"));

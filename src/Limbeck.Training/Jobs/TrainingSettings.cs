@@ -86,7 +86,7 @@ public abstract record TrainingSettings : ISettings
     internal static IReadOnlySet<string> WithoutEffect { get; } = new HashSet<string>
     {
         "output_dir", "overwrite_output_dir", "resume", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps", "tensorboard",
-        "cache_dir", "train_file", "train_corpus", "validation_file", "data_dir", "unlabelled", "model_name_or_path", "teacher_model", "dtype",
+        "cache_dir", "train_file", "train_corpus", "validation_file", "data_dir", "unlabelled", "aug_file", "model_name_or_path", "teacher_model", "dtype",
         "baseline_results", "no_report_timing",
     };
 

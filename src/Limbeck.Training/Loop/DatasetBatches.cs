@@ -39,6 +39,10 @@ public sealed class DatasetBatches : IBatchSource
         return new TrainingBatch(Data.Pack(rows), rows);
     }
 
+    /// <summary>The rows of each batch of an epoch.</summary>
+    /// <param name="epoch">From 0.</param>
+    public IReadOnlyList<int[]> RowsOf(int epoch) => Order(epoch);
+
     private int[][] Order(int epoch)
     {
         if (cachedEpoch != epoch)

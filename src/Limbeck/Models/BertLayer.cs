@@ -68,12 +68,18 @@ public sealed class BertLayer
     /// <param name="input">[T, H].</param>
     /// <param name="batch">Where sequences begin.</param>
     /// <param name="withScores">Whether to return the raw attention scores.</param>
-    /// <returns>The output [T, H], and the scores, packed, or null.</returns>
-    public (Tensor Output, Tensor? Scores) Forward(Tape tape, Tensor input, PackedBatch batch, bool withScores)
+    /// <param name="rows">The tokens whose output is wanted, for a last layer; all others then stop at the attention, which needs them. Null for all.</param>
+    /// <returns>The output [T, H] or [rows, H], and the scores, packed, or null.</returns>
+    public (Tensor Output, Tensor? Scores) Forward(Tape tape, Tensor input, PackedBatch batch, bool withScores, int[]? rows = null)
     {
         Tensor queryKeyValue = tape.Linear(input, queryKeyValueWeight, queryKeyValueBias);                                       // [T, 3H]
         (Tensor context, Tensor? scores) = tape.Attention(queryKeyValue, batch, config.HeadCount, config.AttentionDropout, withScores); // [T, H]
         tape.Release(queryKeyValue);
+        if (rows is not null)
+        {
+            (input, context) = (tape.Gather(input, rows), tape.Gather(context, rows));
+        }
+
         Tensor projected = tape.Linear(context, AttentionOutputWeight, AttentionOutputBias);                                     // [T, H]
         tape.Release(context);
         Tensor attended = tape.LayerNorm(projected, input, AttentionNormWeight, AttentionNormBias, config.LayerNormEpsilon, config.HiddenDropout);

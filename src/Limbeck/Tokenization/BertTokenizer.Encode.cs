@@ -282,42 +282,14 @@ public sealed partial class BertTokenizer
 
     private void AppendWords(TokenBuffer buffer, int from, int to)
     {
-        ReadOnlySpan<char> text = buffer.Normalized.Chars;
-        int wordStart = from;
-        for (int i = from; i < to;)
+        for (int at = from; NextWord(buffer.Normalized.Chars, ref at, to, out int start);)
         {
-            int start = i;
-            int c = text[i++];
-            if (char.IsHighSurrogate((char)c))
-            {
-                c = char.ConvertToUtf32((char)c, text[i++]);
-            }
-
-            CharacterFlags flags = CharacterClasses.Of(c) & (CharacterFlags.WhiteSpace | CharacterFlags.Punctuation);
-            if (flags == 0)
-            {
-                continue;
-            }
-
-            AppendNormalizedWord(buffer, wordStart, start);
-            if ((flags & CharacterFlags.WhiteSpace) == 0)
-            {
-                AppendNormalizedWord(buffer, start, i);
-            }
-
-            wordStart = i;
+            AppendNormalizedWord(buffer, start, at);
         }
-
-        AppendNormalizedWord(buffer, wordStart, to);
     }
 
     private void AppendNormalizedWord(TokenBuffer buffer, int start, int end)
     {
-        if (start == end)
-        {
-            return;
-        }
-
         NormalizedText normalized = buffer.Normalized;
         int before = buffer.Count;
         AppendPieces(normalized.Chars.AsSpan(start, end - start), buffer);

@@ -193,17 +193,4 @@ public sealed class JobTests
         Assert.InRange(report.EvalRows, 15, 24);
         Assert.Equal(120, report.TrainRows + report.EvalRows);
     }
-
-    /// <summary>Signals when a text is written.</summary>
-    private sealed class StoppingWriter(CancellationTokenSource stop, string trigger) : StringWriter
-    {
-        public override void WriteLine(string? value)
-        {
-            base.WriteLine(value);
-            if (value?.StartsWith(trigger, StringComparison.Ordinal) == true)
-            {
-                stop.Cancel();
-            }
-        }
-    }
 }

@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Limbeck.Training.Jobs;
+
+namespace Limbeck.Cli.Verbs;
+
+/// <summary><c>limbeck augment</c>.</summary>
+internal static class AugmentVerb
+{
+    /// <summary>Makes the verb.</summary>
+    /// <param name="context">Where to read and write.</param>
+    /// <param name="threads">The flag --threads.</param>
+    public static Command Make(ToolContext context, Option<int?> threads)
+    {
+        Verb verb = new(
+            "augment",
+            "Makes many variants of labelled texts, by TinyBERT's data augmentation: words are replaced by what a masked language model or word vectors say fits too.",
+            "limbeck augment --model minilm-mlm --task CoLA --data-dir glue",
+            "limbeck augment --model bert-base-uncased --word-vectors glove.42B.300d.txt --task MRPC --data-dir glue --n 20",
+            "limbeck augment --model minilm-mlm --train-file reviews.csv --n 10 --output-file more-reviews.csv",
+            "limbeck augment --model all-MiniLM-L6-v2 --candidates vectors --train-file reviews.csv",
+            "limbeck compress --teacher-model teacher --student-model tinybert3-312 --task CoLA --data-dir glue --aug-train --output-dir student");
+        Option<bool> json = new("--json") { Description = "Print the report as one JSON object." };
+        FlagSet flags = new(verb, typeof(AugmentSettings));
+        verb.Options.Add(json);
+        verb.SetAction(result =>
+        {
+            AugmentSettings settings = SettingsSchema.Read<AugmentSettings>("limbeck augment", null, flags.Given(result, typeof(AugmentSettings)));
+            Print(AugmentJob.Run(settings, context.Job(result.GetValue(threads))), result.GetValue(json), context);
+            return ExitCode.Done;
+        });
+        return verb;
+    }
+
+    private static void Print(AugmentReport report, bool json, ToolContext context)
+    {
+        if (!json)
+        {
+            context.Out.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{report.File}: {report.AugmentedRows:N0} rows of {report.Rows:N0} in {report.Seconds:0.0} s; {report.MaskedWords:N0} words were masked, {report.LookedUpWords:N0} looked up by word vectors, {report.WordsWithoutCandidates:N0} have nothing to be replaced by"));
+            return;
+        }
+
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter writer = new(stream, JsonLines.Options))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("file", report.File);
+            writer.WriteString("task", report.Task);
+            writer.WriteNumber("rows", report.Rows);
+            writer.WriteNumber("augmented_rows", report.AugmentedRows);
+            writer.WriteNumber("masked_words", report.MaskedWords);
+            writer.WriteNumber("looked_up_words", report.LookedUpWords);
+            writer.WriteNumber("words_without_candidates", report.WordsWithoutCandidates);
+            writer.WriteNumber("tokens", report.Tokens);
+            writer.WriteNumber("seconds", Math.Round(report.Seconds, 3));
+            writer.WriteEndObject();
+        }
+
+        context.Out.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
+    }
+}
