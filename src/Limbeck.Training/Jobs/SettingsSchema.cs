@@ -202,9 +202,9 @@ public sealed class SettingsSchema
 
     private void Collect(Type type, object standard, PropertyInfo[] path, string prefix, List<SettingInfo> settings)
     {
-        // A base record's settings come first, whatever order reflection gives.
+        // What jobs have in common comes first, of that the data before the loop, whatever order reflection gives.
         IEnumerable<PropertyInfo> properties = type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .OrderBy(property => Depth(property.DeclaringType!)).ThenBy(property => property.MetadataToken);
+            .OrderBy(property => property.DeclaringType!.IsAbstract ? -Depth(property.DeclaringType) : 0).ThenBy(property => property.MetadataToken);
         foreach (PropertyInfo property in properties)
         {
             if (property.GetCustomAttribute<SettingAttribute>() is not SettingAttribute attribute)

@@ -4,6 +4,9 @@ using Limbeck.Training.Optimization;
 
 namespace Limbeck.Training.Tests.Loop;
 
+/// <summary>Runs when no other test does, as the heap is the process's.</summary>
+[Collection(nameof(SteadyStateTests))]
+[CollectionDefinition(nameof(SteadyStateTests), DisableParallelization = true)]
 public sealed class SteadyStateTests
 {
     // What the runtime itself may add in between (tiered code, pools). Two hundred steps that kept one small object each would add more.
