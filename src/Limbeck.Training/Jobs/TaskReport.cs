@@ -16,7 +16,7 @@ internal sealed record TaskReport
     public required string Verb { get; init; }
 
     /// <summary>The settings.</summary>
-    public required TrainingSettings Settings { get; init; }
+    public required TaskSettings Settings { get; init; }
 
     /// <summary>What results.json says.</summary>
     public required TrainingReport Results { get; init; }
@@ -46,7 +46,7 @@ internal sealed record TaskReport
     /// <param name="settings">The job's settings.</param>
     /// <param name="task">The rows.</param>
     /// <exception cref="UsageException">One is not there or cannot be compared with.</exception>
-    public static IReadOnlyList<BaselineRun> ReadBaselines(TrainingSettings settings, TaskData task)
+    public static IReadOnlyList<BaselineRun> ReadBaselines(TaskSettings settings, TaskData task)
     {
         if (settings.BaselineResults is null)
         {
