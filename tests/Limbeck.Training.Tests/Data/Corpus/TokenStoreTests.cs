@@ -119,7 +119,7 @@ public sealed class TokenStoreTests
     }
 
     [Fact]
-    public void A_store_that_another_process_is_making_is_waited_for()
+    public async Task A_store_that_another_process_is_making_is_waited_for()
     {
         using TemporaryFolder folder = new();
         string file = folder.Write("corpus.txt", Text(40, 1));
@@ -134,9 +134,9 @@ public sealed class TokenStoreTests
         FileLock other = FileLock.TryTake(path + ".lock")!;
         Task<TokenStore> waiting = Task.Run(() => TokenStore.OpenOrBuild(
             [file], TinyWorld.Tokenizer, folder.Path, new ProgressDisplay(messages, terminal: false)));
-        Assert.False(waiting.Wait(200));
+        Assert.NotSame(waiting, await Task.WhenAny(waiting, Task.Delay(200)));
         other.Dispose();
-        using TokenStore made = waiting.GetAwaiter().GetResult();
+        using TokenStore made = await waiting;
         Assert.Contains("another process is tokenizing", messages.ToString(), StringComparison.Ordinal);
         Assert.True(made.TokenCount > 0);
         Assert.False(File.Exists(path + ".lock"));
