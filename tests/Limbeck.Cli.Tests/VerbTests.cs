@@ -37,18 +37,18 @@ public sealed class VerbTests
         string[] pretrain =
         [
             "pretrain", "--model", models["encoder"], "--train_file", models["corpus.txt"], "--freeze-encoder", "--learning-rate", "1e-2", "--num-train-epochs", "3", "--validation-split", "0.3",
-            "--cache-dir", models["cache"], "--output-dir", models["mlm"],
+            "--cache-dir", models["cache"], "--output-dir", models["adapted"],
         ];
         (int status, string output, string error) = TinyModels.Run(pretrain);
         Assert.True(status == 0, error);
         Assert.Contains("perplexity", output, StringComparison.Ordinal);
         Assert.Contains("by frequency", output, StringComparison.Ordinal);
         Assert.Contains("it gets a new one", error, StringComparison.Ordinal);
-        (status, output, _) = TinyModels.Run("doctor", models["mlm"]);
+        (status, output, _) = TinyModels.Run("doctor", models["adapted"]);
         Assert.True(status == 0, output);
         Assert.Contains("a masked language model", output, StringComparison.Ordinal);
         (status, _, error) = TinyModels.Run(
-            "finetune", "--model", models["mlm"], "--train-file", models["train.csv"], "--num-train-epochs", "1", "--max-seq-length", "16", "--output-dir", models["tuned"]);
+            "finetune", "--model", models["adapted"], "--train-file", models["train.csv"], "--num-train-epochs", "1", "--max-seq-length", "16", "--output-dir", models["tuned"]);
         Assert.True(status == 0, error);
         Assert.Equal(2, TinyModels.Run("pretrain", "--model", models["encoder"], "--output-dir", models["x"]).Status);
     }
