@@ -14,6 +14,9 @@ internal sealed class PackedRunner(ModelOptions options) : IDisposable
     // With fewer tokens a thread is better off with a part of each product: reading all weights would take it longer than computing.
     private const int SmallestBatch = 96;
 
+    // Batches a thread computes before the team is free for others who call: a short text need not wait for the end of a long list.
+    private const int BatchesInTurn = 2;
+
     private readonly ConcurrentBag<Tape> tapes = [];
 
     /// <summary>Runs all sequences in the order given; nothing is padded, so their lengths need not be alike.</summary>
@@ -33,7 +36,12 @@ internal sealed class PackedRunner(ModelOptions options) : IDisposable
         }
         else
         {
-            team.Run(starts.Length - 1, RunBatch);
+            int turn = BatchesInTurn * team.Threads;
+            for (int first = 0; first < starts.Length - 1; first += turn)
+            {
+                int start = first;
+                team.Run(Math.Min(turn, starts.Length - 1 - first), i => RunBatch(start + i));
+            }
         }
 
         void RunBatch(int batch)
