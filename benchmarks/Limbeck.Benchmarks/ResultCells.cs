@@ -28,7 +28,7 @@ internal static class ResultCells
 
     /// <summary>
     /// Of the intermediate stage, falling to 0 after a rise over a tenth of the updates. The paper's constant 5e-5 is for students that come from general distillation;
-    /// this was chosen on a tenth of STS-B's training rows, held back (Pearson 74.7; 73.5 with a constant 3e-4).
+    /// this was chosen on a tenth of STS-B's training rows, held back (one seed, --student-init pca: Pearson 74.7; 73.5 with a constant 3e-4).
     /// </summary>
     private const double IntermediateRate = 6e-4;
 

@@ -15,8 +15,7 @@ namespace Limbeck.Training.Compression;
 /// The components are those of the words after the block's layer norm, x = g (e - mean e) / sd(e) for a word's embedding e, weighted by how often the training texts have it:
 /// a plain decomposition of the table spends most components on words that never come, and on units that the norm's weights g shrink. The student's tables are
 /// then the teacher's, centred and times g, times P, and its own layer norm has one weight for all units, fitted by least squares, and the teacher's bias times P.
-/// On all-MiniLM-L6-v2 (384) and English sentences the student's embedding block, projected back, differs from the teacher's by 15 % of its squared length with 312
-/// units and 26 % with 192. With components of the raw table and an untouched layer norm it would be more than all of it.
+/// So the student's embedding block starts near the teacher's; that students therefore end better than from plain components has not been shown.
 /// </remarks>
 public sealed unsafe class PrincipalComponents
 {
