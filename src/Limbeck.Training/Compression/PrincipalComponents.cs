@@ -41,13 +41,17 @@ public sealed unsafe class PrincipalComponents
     /// <summary>How much of the squared length of the words, after the layer norm, lies in these directions, 0..1.</summary>
     public double Kept { get; }
 
+    /// <summary>P: [d, d'], row by row.</summary>
+    internal ReadOnlySpan<float> Directions => components;
+
     /// <summary>Finds a teacher's components.</summary>
     /// <param name="teacher">The teacher.</param>
     /// <param name="width">How many: the student's hidden size d'.</param>
     /// <param name="counts">[V] how often the training texts have each wordpiece; one is added to each. Empty counts all alike.</param>
+    /// <param name="states">Hidden states, [T, d] each, that the directions shall serve as well; each weighs as much as the words do.</param>
     /// <param name="team">The threads to compute on.</param>
     /// <exception cref="ArgumentException">The teacher has fewer units, or another vocabulary.</exception>
-    public static PrincipalComponents Of(BertModel teacher, int width, ReadOnlySpan<long> counts = default, WorkerTeam? team = null)
+    public static PrincipalComponents Of(BertModel teacher, int width, ReadOnlySpan<long> counts = default, IReadOnlyList<Tensor>? states = null, WorkerTeam? team = null)
     {
         int all = teacher.Config.HiddenSize;
         if (width > all)
@@ -64,7 +68,7 @@ public sealed unsafe class PrincipalComponents
         team ??= WorkerTeam.Default;
         float[] norm = teacher[Name("LayerNorm")].Value.ToArray();
         using Tensor normed = Words(teacher, norm);
-        using Tensor weighted = new Tensor(words, all);
+        using Tensor weighted = new(words, all);
         double[] weights = [.. Enumerable.Repeat(1.0, words)];
         for (int v = 0; v < words; v++)
         {
@@ -76,14 +80,13 @@ public sealed unsafe class PrincipalComponents
             }
         }
 
-        float[] moments = new float[all * all];
-        fixed (float* target = moments)
+        Matrix<double> moments = Moments(weighted, team);
+        foreach (Tensor state in states ?? [])
         {
-            Gemm.Multiply(true, false, all, all, words, weighted.Pointer, all, weighted.Pointer, all, target, all, false, default, team);
+            moments += Moments(state, team);
         }
 
-        // The product's halves may differ in the last bit; the decomposition asks for one that is symmetric to the bit.
-        Evd<double> decomposition = Matrix<double>.Build.Dense(all, all, (i, j) => moments[(Math.Max(i, j) * all) + Math.Min(i, j)]).Evd(Symmetricity.Symmetric);
+        Evd<double> decomposition = moments.Evd(Symmetricity.Symmetric);
         int[] order = [.. Enumerable.Range(0, all).OrderByDescending(i => decomposition.EigenValues[i].Real).ThenBy(i => i).Take(width)];
         float[] components = new float[all * width];
         for (int j = 0; j < width; j++)
@@ -152,6 +155,20 @@ public sealed unsafe class PrincipalComponents
         bias.Changed();
     }
 
+    /// <summary>X^T X of rows X, divided by its trace: symmetric to the bit, which the decomposition asks for.</summary>
+    private static Matrix<double> Moments(Tensor rows, WorkerTeam team)
+    {
+        int all = rows.Columns;
+        float[] moments = new float[all * all];
+        fixed (float* target = moments)
+        {
+            Gemm.Multiply(true, false, all, all, rows.Rows, rows.Pointer, all, rows.Pointer, all, target, all, false, default, team);
+        }
+
+        double trace = Math.Max(Enumerable.Range(0, all).Sum(i => (double)moments[(i * all) + i]), double.Epsilon);
+        return Matrix<double>.Build.Dense(all, all, (i, j) => moments[(Math.Max(i, j) * all) + Math.Min(i, j)] / trace);
+    }
+
     private static string Name(string table) => $"bert.embeddings.{table}.weight";
 
     private static string Bias() => "bert.embeddings.LayerNorm.bias";
@@ -165,12 +182,12 @@ public sealed unsafe class PrincipalComponents
         int count = Math.Min(Positions, places.Rows);
         double[] offset = [.. Enumerable.Range(0, all).Select(i => Enumerable.Range(0, count).Average(p => (double)places.Row(p)[i]) + teacher[Name("token_type_embeddings")].Value.Row(0)[i])];
         Tensor result = new Tensor(table.Rows, all);
-        double[] word = new double[all];
+        float[] word = new float[all];
         for (int v = 0; v < table.Rows; v++)
         {
             for (int i = 0; i < all; i++)
             {
-                word[i] = table.Row(v)[i] + offset[i];
+                word[i] = (float)(table.Row(v)[i] + offset[i]);
             }
 
             (double mean, double deviation) = Moments(word, teacher.Config.LayerNormEpsilon);
@@ -219,16 +236,11 @@ public sealed unsafe class PrincipalComponents
     {
         double product = 0;
         double square = 0;
-        double[] row = new double[projected.Columns];
         for (int v = 0; v < projected.Rows; v++)
         {
-            for (int j = 0; j < row.Length; j++)
-            {
-                row[j] = projected.Row(v)[j];
-            }
-
+            Span<float> row = projected.Row(v);
             (double mean, double deviation) = Moments(row, epsilon);
-            foreach (double value in row)
+            foreach (float value in row)
             {
                 double normed = (value - mean) / deviation;
                 product += weights[v] * normed * value;
@@ -239,10 +251,23 @@ public sealed unsafe class PrincipalComponents
         return square > 0 ? (float)(product / square) : 1f;
     }
 
-    private static (double Mean, double Deviation) Moments(double[] values, float epsilon)
+    /// <summary>What a layer norm takes away from a row and divides it by.</summary>
+    internal static (double Mean, double Deviation) Moments(ReadOnlySpan<float> values, float epsilon)
     {
-        double mean = values.Average();
-        return (mean, Math.Sqrt(values.Average(value => (value - mean) * (value - mean)) + epsilon));
+        double sum = 0;
+        foreach (float value in values)
+        {
+            sum += value;
+        }
+
+        double mean = sum / values.Length;
+        double squares = 0;
+        foreach (float value in values)
+        {
+            squares += (value - mean) * (value - mean);
+        }
+
+        return (mean, Math.Sqrt((squares / values.Length) + epsilon));
     }
 
     private static void Multiply(float* rows, int count, int all, float[] matrix, float* target, int width, WorkerTeam team)

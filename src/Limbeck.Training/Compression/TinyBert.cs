@@ -24,6 +24,7 @@ public sealed class TinyBert : IDisposable
 
     private readonly BertModel student;
     private readonly TinyBertOptions options;
+    private readonly int teacherLayers;
     private readonly Parameter[] projectionWeights;
     private readonly Parameter[] projectionBiases;
 
@@ -37,6 +38,7 @@ public sealed class TinyBert : IDisposable
     {
         this.student = student;
         this.options = options;
+        teacherLayers = teacher.LayerCount;
         if (options.AttentionLoss && student.Config.HeadCount != teacher.HeadCount)
         {
             throw new ArgumentException(
@@ -119,12 +121,16 @@ public sealed class TinyBert : IDisposable
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>The teacher's layers whose hidden states the intermediate stage needs; 0 is the embedding block.</summary>
-    public int[] TeacherHidden => options.HiddenLoss ? [.. options.LayerMap.Pairs.Where(Wanted).Select(pair => pair.Value)] : [];
+    public int[] TeacherHidden =>
+    [
+        .. options.HiddenLoss ? options.LayerMap.Pairs.Where(Wanted).Select(pair => pair.Value) : [],
+        .. (int[])(options.SentenceLoss == SentenceLoss.None ? [] : [teacherLayers]),
+    ];
 
     /// <summary>The teacher's layers, from 1, whose attention scores the intermediate stage needs.</summary>
     public int[] TeacherScores => options.AttentionLoss ? [.. options.LayerMap.Pairs.Where(pair => pair.Key > 0).Select(pair => pair.Value)] : [];
 
-    /// <summary>The general and the intermediate stage: L = sum over m of MSE(H_S W, H_T) (Eq. 8, and Eq. 9 for m = 0) + sum over m > 0 of MSE(A_S, A_T) (Eq. 7).</summary>
+    /// <summary>The general and the intermediate stage: L = sum over m of MSE(H_S W, H_T) (Eq. 8, and Eq. 9 for m = 0) + sum over m > 0 of MSE(A_S, A_T) (Eq. 7), and, where asked for, the distance of the sentence vectors.</summary>
     /// <param name="teacher">The teacher's outputs for the stage's rows.</param>
     public IObjective Intermediate(ITeacher teacher) => new IntermediateObjective(this, teacher);
 
@@ -148,7 +154,7 @@ public sealed class TinyBert : IDisposable
 
     private sealed class IntermediateObjective(TinyBert method, ITeacher teacher) : IObjective
     {
-        public IReadOnlyList<string> LossNames { get; } = ["loss", "hidden_loss", "attention_loss"];
+        public IReadOnlyList<string> LossNames { get; } = ["loss", "hidden_loss", "attention_loss", .. (string[])(method.options.SentenceLoss == SentenceLoss.None ? [] : ["sentence_loss"])];
 
         public void Compute(Tape tape, TrainingBatch batch, float weight, Span<double> losses)
         {
@@ -176,6 +182,20 @@ public sealed class TinyBert : IDisposable
             losses[0] = hidden + attention;
             losses[1] = hidden;
             losses[2] = attention;
+            if (options.SentenceLoss != SentenceLoss.None)
+            {
+                losses[3] = Sentences(tape, batch.Packed, output.LastHidden, target.Hidden(method.teacherLayers), weight * options.SentenceWeight);
+                losses[0] += options.SentenceWeight * losses[3];
+            }
+        }
+
+        private double Sentences(Tape tape, PackedBatch batch, Tensor own, Tensor teachers, float weight)
+        {
+            Tensor Pool(Tensor hidden) => method.options.Pooling == PoolingMode.Cls ? tape.FirstTokens(hidden, batch) : tape.MeanPool(hidden, batch);
+            Tensor projected = tape.Linear(Pool(own), method.projectionWeights[^1], method.projectionBiases[^1]);   // [S, d]
+            return method.options.SentenceLoss == SentenceLoss.Cosine
+                ? tape.CosineDistance(projected, Pool(teachers), weight)
+                : tape.MeanSquaredError(projected, Pool(teachers), weight);
         }
     }
 

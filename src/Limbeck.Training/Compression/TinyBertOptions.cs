@@ -1,3 +1,5 @@
+using Limbeck.Checkpoints;
+
 namespace Limbeck.Training.Compression;
 
 /// <summary>TinyBERT's constants and the switches that go back to the authors' code.</summary>
@@ -20,6 +22,15 @@ public sealed record TinyBertOptions
 
     /// <summary>Whether to learn the embedding block's output (Eq. 9); needs <see cref="HiddenLoss"/>.</summary>
     public bool EmbeddingLoss { get; init; } = true;
+
+    /// <summary>What the general stage learns of the teacher's sentence vectors, on top of the paper's losses.</summary>
+    public SentenceLoss SentenceLoss { get; init; }
+
+    /// <summary>Weight of the sentence loss; those of the paper's losses are 1.</summary>
+    public float SentenceWeight { get; init; } = 1f;
+
+    /// <summary>How the teacher makes a sentence vector of its hidden states; the student does as it.</summary>
+    public PoolingMode Pooling { get; init; } = PoolingMode.Mean;
 
     /// <summary>Divide the soft cross entropy by the number of classes too, as the authors' code does.</summary>
     public bool MeanOverClasses { get; init; }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Tokenization;
@@ -51,7 +52,7 @@ public static class CompressJob
             : null;
         EncodedDataset used = teacherAugmented is null || !settings.TrimVocabulary ? teacherRows : AugmentedRows.Together(teacherRows, teacherAugmented, teacherTokenizer, context.Team.Threads);
         (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(
-            settings, teacher, teacherTokenizer, () => Counts(teacher, used), context.Messages);
+            settings, teacher, teacherTokenizer, new StudentTexts(() => Counts(teacher, used), tokens => Sample(used, tokens, settings.Seed)), context.Messages);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
@@ -202,7 +203,7 @@ public static class CompressJob
     }
 
     /// <summary>The method with the settings' switches.</summary>
-    internal static TinyBert Method(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, bool attentionLoss)
+    internal static TinyBert Method(CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, bool attentionLoss, PoolingMode pooling = PoolingMode.Mean)
     {
         try
         {
@@ -213,6 +214,14 @@ public static class CompressJob
                 ProjectionPerLayer = settings.Projection == "per_layer",
                 AttentionLoss = attentionLoss,
                 HiddenLoss = settings.HiddenLoss,
+                SentenceLoss = settings.SentenceLoss switch
+                {
+                    "cosine" => SentenceLoss.Cosine,
+                    "mse" => SentenceLoss.MeanSquaredError,
+                    _ => SentenceLoss.None,
+                },
+                SentenceWeight = (float)settings.SentenceWeight,
+                Pooling = pooling,
                 EmbeddingLoss = settings.EmbeddingLoss,
                 MeanOverClasses = settings.MeanOverClasses,
                 GoldRegression = settings.GoldRegression,
@@ -311,6 +320,19 @@ public static class CompressJob
         }
 
         return counts;
+    }
+
+    private static PackedBatch Sample(EncodedDataset rows, int tokens, ulong seed)
+    {
+        int[] order = [.. Enumerable.Range(0, rows.Count)];
+        new SeededRandom(seed).Shuffle(order);
+        int count = 0;
+        for (int sum = 0; count < order.Length && sum < tokens; count++)
+        {
+            sum += rows.Lengths[order[count]];
+        }
+
+        return rows.Pack(order[..count]);
     }
 
     private static void CheckSameTokens(EncodedDataset teacher, EncodedDataset student, CompressSettings settings)

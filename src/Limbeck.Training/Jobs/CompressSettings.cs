@@ -51,7 +51,7 @@ public sealed record CompressSettings : TaskSettings
     public string? StudentModel { get; init; }
 
     /// <summary>The student's first weights.</summary>
-    [Setting("The student's first weights: random, pca (embeddings and projection from the teacher's principal components), teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
+    [Setting("The student's first weights: random, pca (embeddings and projection from the teacher's principal components), fitted (pca, and layers fitted to the teacher's by least squares), teacher (its first units, by the layer map), or a model's directory. By default random, or those of the directory that --student-model names.")]
     public string? StudentInit { get; init; }
 
     /// <summary>Keep the size of attention scores when heads are sliced.</summary>
@@ -105,6 +105,14 @@ public sealed record CompressSettings : TaskSettings
     /// <summary>Whether the embedding block's output is learned.</summary>
     [Setting("Whether the intermediate stage learns the embedding block's output.")]
     public bool EmbeddingLoss { get; init; } = true;
+
+    /// <summary>Whether sentence vectors are learned.</summary>
+    [Setting("General stage: also learn the teacher's sentence vectors, through the projection of the last layer, by cosine or mean squared error. For a sentence embedder; pooled as its modules.json says, or the mean over tokens.", Choices = "none|cosine|mse")]
+    public string SentenceLoss { get; init; } = "none";
+
+    /// <summary>Weight of the sentence loss.</summary>
+    [Setting("General stage: weight of the sentence loss; the paper's losses have weight 1.")]
+    public double SentenceWeight { get; init; } = 1;
 
     /// <summary>How many projections.</summary>
     [Setting("The projection from the student's width to the teacher's: one for all layers, or one a layer.", Choices = "shared|per_layer")]
@@ -181,7 +189,7 @@ public sealed record CompressSettings : TaskSettings
     [Setting("")]
     public StageSettings Alone { get; init; } = new() { LearningRate = 1e-4 };
 
-    private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens"];
+    private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens", "sentence_loss", "sentence_weight"];
     private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "aug_train", "aug_budget", "aug_prediction", "teacher_cache", "cache_limit"];
 
     /// <summary>Whether augmented rows are asked for.</summary>
@@ -229,6 +237,11 @@ public sealed record CompressSettings : TaskSettings
             faults.Add($"--cache-limit is {CacheLimit}; needed 0 or more gigabytes");
         }
 
+        if (!(SentenceWeight >= 0))
+        {
+            faults.Add($"--sentence-weight is {SentenceWeight}; needed 0 or more");
+        }
+
         if (Augmented && NoTeacher)
         {
             faults.Add("--aug-train with --no-teacher: the labels of augmented rows are not certain, so without a teacher to ask there is nothing to learn from them; leave one of them out");
@@ -239,7 +252,7 @@ public sealed record CompressSettings : TaskSettings
             faults.Add("--aug-train with --validation-split: variants of the rows to score would be trained on. Split the file first, augment the part to train on, and give the other as --validation-file");
         }
 
-        if (AttentionLoss == "none" && !HiddenLoss)
+        if (AttentionLoss == "none" && !HiddenLoss && SentenceLoss == "none")
         {
             faults.Add("--attention-loss none with --hidden-loss false leaves the intermediate stage nothing to learn");
         }
@@ -291,6 +304,11 @@ public sealed record CompressSettings : TaskSettings
 
         if (Stage == "task")
         {
+            if (SentenceLoss != "none")
+            {
+                faults.Add("--sentence-loss is for --stage general; a task's student is a classifier");
+            }
+
             if (TrainCorpus is not null)
             {
                 faults.Add("--train-corpus is raw text for --stage general; the task stage learns from --train-file or --task with --data-dir, and from --unlabelled");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Tokenization;
@@ -37,11 +38,12 @@ internal static class GeneralStage
         TokenStore Open() => opened ??= TokenStore.OpenOrBuild(
             TextCorpus.Resolve(settings.TrainCorpus!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
         (BertModel student, LayerMap map, PrincipalComponents? components) = MakeStudent(
-            settings, teacher, tokenizer, () => Open().Counts(teacher.Config.VocabularySize), context.Messages);
+            settings, teacher, tokenizer, new StudentTexts(() => Open().Counts(teacher.Config.VocabularySize), tokens => Sample(Open(), tokenizer, length, tokens, settings.Seed)), context.Messages);
         using BertModel owned = student;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         CompressJob.Describe(settings, teacher, student, map, null, context.Messages);
-        using TinyBert method = CompressJob.Method(settings, teacher, student, map, settings.AttentionLoss == "scores");
+        SentenceTransformerConfig? embedder = SentenceTransformerFiles.Read(folder);
+        using TinyBert method = CompressJob.Method(settings, teacher, student, map, settings.AttentionLoss == "scores", embedder?.Pooling ?? PoolingMode.Mean);
         bool continued = CompressJob.StartProjection(settings, method, components, context.Messages);
 
         using TokenStore store = Open();
@@ -58,7 +60,7 @@ internal static class GeneralStage
             settings.LoopOptions, [stage], method.Parameters, fingerprint,
             target =>
             {
-                OutputFolder.SaveModel(target, student, tokenizer, length, settings.Dtype);
+                SaveStudent(target, student, tokenizer, length, settings, embedder);
                 method.SaveProjection(target);
             },
             context.Team, context.Progress);
@@ -69,11 +71,40 @@ internal static class GeneralStage
         return Finish(settings, teacher, student, batches, length, result);
     }
 
+    /// <summary>An embedder's student is saved as one: with the teacher's pooling and longest input.</summary>
+    private static void SaveStudent(string folder, BertModel student, BertTokenizer tokenizer, int length, CompressSettings settings, SentenceTransformerConfig? embedder)
+    {
+        if (embedder is null)
+        {
+            OutputFolder.SaveModel(folder, student, tokenizer, length, settings.Dtype);
+            return;
+        }
+
+        int longest = Math.Min(embedder.MaxSequenceLength ?? length, student.Config.MaxPositions);
+        OutputFolder.SaveModel(folder, student, tokenizer, longest, settings.Dtype);
+        SentenceTransformerFiles.Write(folder, embedder with { WeightsDirectory = string.Empty, MaxSequenceLength = longest }, student.Config.HiddenSize);
+    }
+
+    /// <summary>Sentences of the corpus, drawn at random.</summary>
+    private static PackedBatch Sample(TokenStore store, BertTokenizer tokenizer, int length, int tokens, ulong seed)
+    {
+        SeededRandom random = new(seed);
+        List<(int[] Ids, int[] TypeIds)> texts = [];
+        for (int sum = 0; sum < tokens; sum += texts[^1].Ids.Length)
+        {
+            int[] sentence = store.Sentence((long)(random.NextUInt64() % (ulong)store.SentenceCount));
+            int[] ids = [tokenizer.ClassId, .. sentence.Take(length - 2), tokenizer.SeparatorId];
+            texts.Add((ids, new int[ids.Length]));
+        }
+
+        return PackedBatch.Pack(texts);
+    }
+
     /// <summary>The student without a classifier: what has no labels has no use for one.</summary>
     private static (BertModel Student, LayerMap Map, PrincipalComponents? Components) MakeStudent(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, Func<long[]> counts, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, TextWriter messages)
     {
-        (BertModel made, BertTokenizer own, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, tokenizer, counts, messages);
+        (BertModel made, BertTokenizer own, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, tokenizer, texts, messages);
         using BertModel withHead = made;
         if (own.Fingerprint != tokenizer.Fingerprint)
         {

@@ -6,23 +6,23 @@ using Limbeck.Training.Compression;
 
 namespace Limbeck.Training.Jobs;
 
-/// <summary>Makes a student with its first weights: a known shape or a directory's model, at random, from a checkpoint, from the teacher's principal components, or as a slice of the teacher.</summary>
+/// <summary>Makes a student with its first weights: a known shape or a directory's model, at random, from a checkpoint, from the teacher's principal components, with layers fitted to the teacher's, or as a slice of the teacher.</summary>
 internal static class Student
 {
     /// <summary>Makes the student.</summary>
     /// <param name="settings">The job's settings.</param>
     /// <param name="teacher">The teacher, whose labels and rates it takes.</param>
     /// <param name="tokenizer">The teacher's tokenizer.</param>
-    /// <param name="counts">How often the training texts have each of the teacher's wordpieces: those with none go from a trimmed vocabulary, and principal components are weighted by it. Asked for only where it is needed.</param>
+    /// <param name="texts">What the student will read, asked for only where it is needed: wordpieces that the texts do not have go from a trimmed vocabulary, principal components are weighted by them, and fitted layers are fitted to some of them.</param>
     /// <param name="messages">Receives what is worth knowing.</param>
     /// <returns>The student, its tokenizer, its layer map, and the components it started from, if any.</returns>
     /// <exception cref="UsageException">There is no such student.</exception>
     public static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) Make(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, Func<long[]> counts, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, TextWriter messages)
     {
         try
         {
-            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, counts, messages) : FromShape(settings, teacher, tokenizer, counts, messages);
+            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, texts, messages) : FromShape(settings, teacher, tokenizer, texts, messages);
         }
         catch (ArgumentException e)
         {
@@ -30,7 +30,7 @@ internal static class Student
         }
     }
 
-    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, Func<long[]> counts, TextWriter messages)
+    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, StudentTexts texts, TextWriter messages)
     {
         string weights = ModelFolder.Weights(settings.StudentModel!);
         if (settings.TrimVocabulary)
@@ -46,29 +46,29 @@ internal static class Student
             return (Open(settings, weights, config, messages), tokenizer, map, null);
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, counts, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, texts, messages);
         return (started, tokenizer, map, components);
     }
 
     private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromShape(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, Func<long[]> counts, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, TextWriter messages)
     {
         BertConfig config = Rates(settings, StudentShape.Parse(settings.StudentModel!).Configure(teacher.Config));
         LayerMap map = Map(settings, config, teacher.Config);
         int[]? kept = null;
         if (settings.TrimVocabulary)
         {
-            BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, counts())], out kept);
+            BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, texts.Counts())], out kept);
             messages.WriteLine($"vocabulary: {trimmed.VocabularySize:N0} of {tokenizer.VocabularySize:N0} wordpieces kept");
             tokenizer = trimmed;
             config = config with { VocabularySize = trimmed.VocabularySize, PadTokenId = Math.Max(0, trimmed.PadId) };
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, counts, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, texts, messages);
         return (started, tokenizer, map, components);
     }
 
-    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, Func<long[]> counts, TextWriter messages)
+    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, StudentTexts texts, TextWriter messages)
     {
         student.Initialize(new SeededRandom(settings.Seed));
         switch (settings.StudentInit)
@@ -76,10 +76,9 @@ internal static class Student
             case null or "random":
                 return (student, null);
             case "pca":
-                PrincipalComponents components = PrincipalComponents.Of(teacher, student.Config.HiddenSize, counts());
-                components.StartEmbeddings(teacher, student, kept);
-                messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} % of its words)");
-                return (student, components);
+                return (student, Components(student, teacher, kept, PrincipalComponents.Of(teacher, student.Config.HiddenSize, texts.Counts()), messages));
+            case "fitted":
+                return (student, Fit(student, teacher, map, kept, texts, messages));
             case "teacher":
                 TeacherSlices.Copy(teacher, student, map, settings.ScaleQuery, kept);
                 messages.WriteLine("student starts as a slice of the teacher");
@@ -88,6 +87,31 @@ internal static class Student
                 student.Dispose();
                 return (Open(settings, ModelFolder.Weights(settings.StudentInit), student.Config, messages), null);
         }
+    }
+
+    private static PrincipalComponents Components(BertModel student, BertModel teacher, int[]? kept, PrincipalComponents components, TextWriter messages)
+    {
+        components.StartEmbeddings(teacher, student, kept);
+        messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} %)");
+        return components;
+    }
+
+    private static PrincipalComponents Fit(BertModel student, BertModel teacher, LayerMap map, int[]? kept, StudentTexts texts, TextWriter messages)
+    {
+        PackedBatch sample = texts.Sample(FittedLayers.SampleTokens);
+        using Tape tape = new(recording: false);
+        IReadOnlyList<Tensor> hidden = teacher.Encoder.Forward(tape, sample, withHidden: true).Hidden;
+        IReadOnlyList<Tensor> states = [.. map.Pairs.Values.Where(layer => layer > 0).Select(layer => hidden[layer])];
+        PrincipalComponents components = Components(student, teacher, kept, PrincipalComponents.Of(teacher, student.Config.HiddenSize, texts.Counts(), states), messages);
+        FittedLayers.Start(teacher, student, map, components, hidden, sample, kept is null ? sample : Renumbered(sample, kept));
+        messages.WriteLine($"its layers are fitted to the teacher's on {sample.Tokens:N0} tokens");
+        return components;
+    }
+
+    private static PackedBatch Renumbered(PackedBatch batch, int[] kept)
+    {
+        Dictionary<int, int> own = kept.Select((id, place) => (id, place)).ToDictionary(pair => pair.id, pair => pair.place);
+        return new PackedBatch([.. batch.Ids.Select(id => own[id])], batch.TypeIds, batch.Offsets);
     }
 
     /// <summary>A checkpoint as the student: its encoder must be of the student's sizes; its classifier is kept only when it has the teacher's labels.</summary>

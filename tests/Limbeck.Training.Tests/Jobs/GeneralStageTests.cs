@@ -1,4 +1,5 @@
 using Limbeck.Checkpoints;
+using Limbeck.Inference;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Training.Compression;
@@ -207,12 +208,32 @@ public sealed class GeneralStageTests
     [InlineData("random", "pairs")]
     [InlineData("teacher", "single")]
     [InlineData("pca", "lines")]
+    [InlineData("fitted", "lines")]
     public void Every_initialisation_and_unit_trains(string init, string segments)
     {
         using TinyJob job = new();
         CompressSettings settings = General(job, "general");
         TrainingReport report = CompressJob.Run(settings with { StudentInit = init, Segments = segments, General = settings.General with { MaxSteps = 2 } }, job.Context);
         Assert.Equal(2, report.Steps);
+    }
+
+    [Theory]
+    [InlineData("cosine", PoolingMode.Mean)]
+    [InlineData("mse", PoolingMode.Cls)]
+    public void An_embedders_student_learns_its_sentence_vectors_and_is_an_embedder(string loss, PoolingMode pooling)
+    {
+        using TinyJob job = new();
+        SentenceTransformerFiles.Write(job["start"], new SentenceTransformerConfig(pooling, Normalize: true, MaxSequenceLength: 20, WeightsDirectory: string.Empty), 24);
+        CompressSettings settings = General(job, "general") with { SentenceLoss = loss, SentenceWeight = 5 };
+        CompressJob.Run(settings, job.Context);
+        double[] losses = [.. File.ReadLines(Path.Combine(job["general"], "metrics.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("sentence_loss").GetDouble())];
+        Assert.True(losses[^1] < 0.8 * losses[0], $"the sentence loss goes from {losses[0]} to {losses[^1]}");
+        SentenceTransformerConfig saved = SentenceTransformerFiles.Read(job["general"])!;
+        Assert.Equal((pooling, true, 20), (saved.Pooling, saved.Normalize, saved.MaxSequenceLength));
+        using SentenceEmbedder embedder = SentenceEmbedder.Load(job["general"]);
+        Assert.Equal(16, embedder.Embed("good film").Length);
+        using BertModel model = BertModel.Load(job["general"], HeadKind.None, out LoadReport loaded);
+        Assert.Empty(loaded.New);
     }
 
     [Fact]

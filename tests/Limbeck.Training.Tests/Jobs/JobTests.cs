@@ -152,6 +152,17 @@ public sealed class JobTests
     }
 
     [Fact]
+    public void A_student_may_start_with_layers_fitted_to_its_teachers()
+    {
+        using TinyJob job = new();
+        FineTuneJob.Run(job.FineTune("teacher"), job.Context);
+        CompressJob.Run(job.Compress("student") with { StudentInit = "fitted", TrimVocabulary = true }, job.Context);
+        Assert.Contains("its layers are fitted to the teacher's on ", job.Messages.ToString(), StringComparison.Ordinal);
+        string message = Assert.Throws<UsageException>(() => CompressJob.Run(job.Compress("wide") with { StudentInit = "fitted", StudentModel = "1/16/2/32" }, job.Context)).Message;
+        Assert.Contains("2 heads", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Unlabelled_texts_are_learned_from_too()
     {
         using TinyJob job = new();
