@@ -31,18 +31,7 @@ public static unsafe class ColumnSums
     {
         Call call = new() { Rows = rows, Columns = columns, X = x, Y = y, Ld = ld, Sums = sums };
         int tasks = RowBlocks.Blocks(columns, RowBlocks.Columns);
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &Task<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &Task<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &Task<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &Task<Lanes16>, &Task<Lanes8>, &Task<Lanes4>, &call);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

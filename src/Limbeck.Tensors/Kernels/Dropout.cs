@@ -21,18 +21,7 @@ public static unsafe class Dropout
         DropoutMask.Threshold(probability);
         Call call = new() { X = x, Y = y, N = n, Probability = probability, Key = key };
         int tasks = checked((int)((n + Block - 1) / Block));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &Task<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &Task<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &Task<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &Task<Lanes16>, &Task<Lanes8>, &Task<Lanes4>, &call);
     }
 
     /// <summary>dx = mask * dy, the mask of the forward pass.</summary>

@@ -34,18 +34,7 @@ internal static unsafe class ElementMap
     {
         Call<TFunction> call = new() { Function = function, A = a, B = b, Y = y, N = n };
         int tasks = checked((int)((n + Block - 1) / Block));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &Task<Lanes16, TFunction>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &Task<Lanes8, TFunction>, &call);
-                break;
-            default:
-                team.Run(tasks, &Task<Lanes4, TFunction>, &call);
-                break;
-        }
+        team.Run(tasks, &Task<Lanes16, TFunction>, &Task<Lanes8, TFunction>, &Task<Lanes4, TFunction>, &call);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

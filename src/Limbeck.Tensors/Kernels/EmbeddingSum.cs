@@ -33,18 +33,7 @@ public static unsafe class EmbeddingSum
             Y = y,
         };
         int tasks = RowBlocks.Blocks(tokens, RowBlocks.Rows(hidden));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &ForwardTask<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &ForwardTask<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &ForwardTask<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &ForwardTask<Lanes16>, &ForwardTask<Lanes8>, &ForwardTask<Lanes4>, &call);
     }
 
     /// <summary>Adds dy[t] to the rows that token t read. A task owns a slice of the columns and takes the tokens in order, so sums do not depend on the team.</summary>
@@ -76,18 +65,7 @@ public static unsafe class EmbeddingSum
             PaddingId = paddingId,
         };
         int tasks = RowBlocks.Blocks(hidden, RowBlocks.Columns);
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &BackwardTask<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &BackwardTask<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &BackwardTask<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &BackwardTask<Lanes16>, &BackwardTask<Lanes8>, &BackwardTask<Lanes4>, &call);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

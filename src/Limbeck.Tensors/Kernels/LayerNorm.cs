@@ -53,18 +53,7 @@ public static unsafe class LayerNorm
             ReciprocalDeviation = reciprocalDeviation,
         };
         int tasks = RowBlocks.Blocks(rows, RowBlocks.Rows(columns));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &ForwardTask<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &ForwardTask<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &ForwardTask<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &ForwardTask<Lanes16>, &ForwardTask<Lanes8>, &ForwardTask<Lanes4>, &call);
     }
 
     /// <summary>The gradients of <see cref="Forward"/>.</summary>
@@ -121,18 +110,7 @@ public static unsafe class LayerNorm
             Key = key,
         };
         int tasks = RowBlocks.Blocks(rows, RowBlocks.Rows(columns));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &BackwardTask<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &BackwardTask<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &BackwardTask<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &BackwardTask<Lanes16>, &BackwardTask<Lanes8>, &BackwardTask<Lanes4>, &call);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -101,18 +101,7 @@ public static unsafe class OptimizerSteps
     private static void Run(Call call, WorkerTeam team)
     {
         int tasks = checked((int)((call.N + Block - 1) / Block));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &Task<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &Task<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &Task<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &Task<Lanes16>, &Task<Lanes8>, &Task<Lanes4>, &call);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

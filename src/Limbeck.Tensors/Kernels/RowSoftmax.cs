@@ -26,18 +26,7 @@ public static unsafe class RowSoftmax
     {
         Call call = new() { Rows = rows, Columns = columns, X = x, Y = y, Logarithm = logarithm };
         int tasks = RowBlocks.Blocks(rows, RowBlocks.Rows(columns));
-        switch (Cpu.Tier)
-        {
-            case CpuTier.Avx512:
-                team.Run(tasks, &Task<Lanes16>, &call);
-                break;
-            case CpuTier.Avx2:
-                team.Run(tasks, &Task<Lanes8>, &call);
-                break;
-            default:
-                team.Run(tasks, &Task<Lanes4>, &call);
-                break;
-        }
+        team.Run(tasks, &Task<Lanes16>, &Task<Lanes8>, &Task<Lanes4>, &call);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
