@@ -48,7 +48,7 @@ public static unsafe class FittedLayers
     public static void Start(
         BertModel teacher, BertModel student, LayerMap map, PrincipalComponents components, IReadOnlyList<Tensor> hidden, PackedBatch teacherTexts, PackedBatch studentTexts, WorkerTeam? team = null)
     {
-        Check(teacher.Config, student.Config, map);
+        TeacherSlices.Refuse("the student's layers cannot start as the teacher's", TeacherSlices.Faults(teacher.Config, student.Config, map));
         using Tensor basis = new(teacher.Config.HiddenSize, student.Config.HiddenSize);
         components.Directions.CopyTo(basis.Span);
         using Tensor state = new(studentTexts.Tokens, student.Config.HiddenSize);
@@ -89,7 +89,6 @@ public static unsafe class FittedLayers
         double scale = Math.Pow((double)kept / size, 0.25);
         Matrix<double> output = Rows(Product(basis, true, from["attention.output.dense.weight"].Value, false, tape)); // P^T W_o: [d', d]
         Matrix<double> toOutput = Matrix<double>.Build.Dense(to.Model.Config.HiddenSize, heads * kept);
-        Vector<double> lost = Vector(Product(from["attention.output.dense.bias"].Value, false, basis, false, tape, 1));
         (Matrix<double> query, Matrix<double> key, Matrix<double> value) = (Weights("query"), Weights("key"), Weights("value"));
         Matrix<double> Weights(string name) => Augmented(Rows(Product(from[$"attention.self.{name}.weight"].Value, false, basis, false, tape)), from[$"attention.self.{name}.bias"].Value);
         for (int head = 0; head < heads; head++)
@@ -108,12 +107,11 @@ public static unsafe class FittedLayers
             Matrix<double> directions = values.VT.SubMatrix(0, kept, 0, size);
             Matrix<double> own = value.SubMatrix(head * size, size, 0, value.ColumnCount);
             Put(to, "value", head, kept, directions * inverseV * own);
-            Matrix<double> back = writes * rootV * directions.Transpose();
-            toOutput.SetSubMatrix(0, head * kept, back);
+            toOutput.SetSubMatrix(0, head * kept, writes * rootV * directions.Transpose());
         }
 
         Write(to["attention.output.dense.weight"], toOutput);
-        Write(to["attention.output.dense.bias"], lost);
+        Write(to["attention.output.dense.bias"], Vector(Product(from["attention.output.dense.bias"].Value, false, basis, false, tape, 1)));
     }
 
     /// <summary>The neurons that write most into the student's directions, in the teacher's order.</summary>
@@ -339,26 +337,6 @@ public static unsafe class FittedLayers
         Tensor result = tape.NewTensor(m, n);
         Gemm.Multiply(transposeA, transposeB, m, n, k, a.Pointer, storedColumns, b.Pointer, b.Columns, result.Pointer, n, false, default, tape.Team);
         return result;
-    }
-
-    private static void Check(BertConfig teacher, BertConfig student, LayerMap map)
-    {
-        List<string> faults = [];
-        if (student.HeadCount != teacher.HeadCount)
-        {
-            faults.Add($"it has {student.HeadCount} heads, the teacher {teacher.HeadCount}");
-        }
-
-        if (student.HiddenSize > teacher.HiddenSize || student.IntermediateSize > teacher.IntermediateSize)
-        {
-            faults.Add($"it is wider ({student.HiddenSize}/{student.IntermediateSize}) than the teacher ({teacher.HiddenSize}/{teacher.IntermediateSize})");
-        }
-
-        faults.AddRange(Enumerable.Range(1, student.LayerCount).Where(m => !map.Pairs.ContainsKey(m)).Select(m => $"the layer map has nothing for its layer {m}"));
-        if (faults.Count > 0)
-        {
-            throw new ArgumentException($"the student's layers cannot start as the teacher's: {string.Join("; ", faults)}. Use --student-init random or pca.");
-        }
     }
 
     /// <summary>One layer of a model, taken apart.</summary>

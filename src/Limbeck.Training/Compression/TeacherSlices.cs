@@ -89,6 +89,18 @@ public static class TeacherSlices
 
     private static void Check(BertConfig teacher, BertConfig student, LayerMap map)
     {
+        List<string> faults = Faults(teacher, student, map);
+        if (student.MaxPositions > teacher.MaxPositions || student.TypeVocabularySize > teacher.TypeVocabularySize)
+        {
+            faults.Add("it has more positions or token types than the teacher");
+        }
+
+        Refuse("the student cannot start as a slice of the teacher", faults);
+    }
+
+    /// <summary>Why a student's layers cannot start as the teacher's: nothing where they can.</summary>
+    internal static List<string> Faults(BertConfig teacher, BertConfig student, LayerMap map)
+    {
         List<string> faults = [];
         if (student.HeadCount != teacher.HeadCount)
         {
@@ -100,22 +112,16 @@ public static class TeacherSlices
             faults.Add($"it is wider ({student.HiddenSize}/{student.IntermediateSize}) than the teacher ({teacher.HiddenSize}/{teacher.IntermediateSize})");
         }
 
-        if (student.MaxPositions > teacher.MaxPositions || student.TypeVocabularySize > teacher.TypeVocabularySize)
-        {
-            faults.Add("it has more positions or token types than the teacher");
-        }
+        faults.AddRange(Enumerable.Range(1, student.LayerCount).Where(m => !map.Pairs.ContainsKey(m)).Select(m => $"the layer map has nothing for its layer {m}"));
+        return faults;
+    }
 
-        for (int m = 1; m <= student.LayerCount; m++)
-        {
-            if (!map.Pairs.ContainsKey(m))
-            {
-                faults.Add($"the layer map has nothing for its layer {m}");
-            }
-        }
-
+    /// <summary>Throws where there are faults, with all of them.</summary>
+    internal static void Refuse(string what, List<string> faults)
+    {
         if (faults.Count > 0)
         {
-            throw new ArgumentException($"the student cannot start as a slice of the teacher: {string.Join("; ", faults)}. Use --student-init random or pca.");
+            throw new ArgumentException($"{what}: {string.Join("; ", faults)}. Use --student-init random or pca.");
         }
     }
 }
