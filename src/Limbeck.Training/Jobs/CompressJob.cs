@@ -318,7 +318,7 @@ public static class CompressJob
         CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, TaskData task, StageRows original, StageRows intermediate, EncodedDataset own,
         AugmentPlan? expected, int length, JobContext context)
     {
-        WorkTime time = new(context.Team);
+        WorkTime time = WorkTime.On(context.Team);
         ModelSize big = ModelSize.Of(teacher);
         ModelSize small = ModelSize.Of(student);
         List<PlannedStage> stages = [];

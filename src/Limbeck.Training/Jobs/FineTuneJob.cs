@@ -58,7 +58,7 @@ public static class FineTuneJob
             MaxSteps = how.MaxSteps > 0 ? how.MaxSteps : null,
             Evaluate = TrainedModel.Evaluation(model, validation, outputs, context.Team),
         };
-        WorkTime time = new(context.Team);
+        WorkTime time = WorkTime.On(context.Team);
         ModelSize size = ModelSize.Of(model);
         long tokens = (long)((double)train.Tokens * stage.TotalSteps / Math.Max(1, stage.StepsOf(0)));
         PlannedStage planned = new("finetune", train.Count, stage.Epochs, tokens, stage.TotalSteps, time.Train(size, tokens, WorkTime.MeanLength(train.Lengths)), length);

@@ -110,7 +110,7 @@ internal static class GeneralStage
         }
 
         all = (long)(all * Math.Min(1, (double)steps / Math.Max(1, epochs * perEpoch)));
-        WorkTime time = new(context.Team);
+        WorkTime time = WorkTime.On(context.Team);
         double mean = (double)tokens / Math.Max(1, sequences);
         double seconds = time.Train(ModelSize.Of(student), all, mean, CompressJob.ProjectionFlops(student, teacher)) + time.Forward(ModelSize.Of(teacher), all, mean);
         return new JobPlan

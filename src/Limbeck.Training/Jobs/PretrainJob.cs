@@ -158,7 +158,7 @@ public static class PretrainJob
         long steps = counted?.TotalSteps ?? (how.MaxSteps > 0 ? Math.Min(how.MaxSteps, epochs * perEpoch) : epochs * perEpoch);
         long tokens = (long)((double)train.Tokens * steps / perEpoch);
         double mean = (double)train.Tokens / Math.Max(1, train.Count);
-        WorkTime time = new(context.Team);
+        WorkTime time = WorkTime.On(context.Team);
         ModelSize size = ModelSize.Of(model);
         double head = settings.MlmProbability * WorkTime.MaskedHead(model.Config);
         double seconds = settings.FreezeEncoder

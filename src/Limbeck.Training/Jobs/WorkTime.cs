@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Limbeck.Models;
 using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
@@ -11,16 +12,20 @@ internal sealed class WorkTime
     // What docs/speed.md measures of the sustained peak: 43 to 54 % for training steps, 45 to 79 % for forward passes.
     private const double TrainingShare = 0.5;
     private const double ForwardShare = 0.6;
-    private const double MeasuredSeconds = 0.1;
+    private const double MeasuredSeconds = 0.2;
 
     // Forward and backward: the gradients of inputs and of weights take a product each.
     private const double TrainingPasses = 3;
 
+    private static readonly ConditionalWeakTable<WorkerTeam, WorkTime> Measured = [];
+
     private readonly double peak;
 
-    /// <summary>Measures the machine for a tenth of a second.</summary>
+    private WorkTime(WorkerTeam team) => peak = Math.Max(1, MachinePeak.MeasureSustainedFlops(team, MeasuredSeconds));
+
+    /// <summary>Measures the machine for a moment, once in a process.</summary>
     /// <param name="team">The threads to compute on.</param>
-    public WorkTime(WorkerTeam team) => peak = Math.Max(1, MachinePeak.MeasureSustainedFlops(team, MeasuredSeconds));
+    public static WorkTime On(WorkerTeam team) => Measured.GetValue(team, static threads => new WorkTime(threads));
 
     /// <summary>How the estimate is made, for the user.</summary>
     public string How => string.Create(

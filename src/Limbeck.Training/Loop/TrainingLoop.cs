@@ -317,11 +317,13 @@ public sealed unsafe class TrainingLoop
         }
 
         at = Position.Read(root);
-        progress.Message($"resuming at step {at.GlobalStep} from {reader.DirectoryPath}");
         if (at.Stage >= stages.Count)
         {
+            progress.Message($"the run in {options.OutputDirectory} is finished: its last checkpoint is of these settings, models and data; nothing is trained");
             return null;
         }
+
+        progress.Message($"resuming at step {at.GlobalStep} from {reader.DirectoryPath}");
 
         Stage stage = stages[at.Stage];
         Optimizer optimizer = new(stage.Optimizer, stage.Parameters, team);

@@ -44,8 +44,10 @@ internal readonly record struct CorpusEstimate(double Tokens, double MeanDocumen
     /// <param name="options">How the corpus is cut.</param>
     public (long Sequences, long Tokens) Epoch(SegmentOptions options)
     {
+        // A document's last sequence is half full, on average.
         double target = options.Capacity * (1 - (options.ShortSequenceProbability / 2));
-        double fill = options.Kind == SegmentKind.Lines ? Math.Min(options.Capacity, MeanLine) : Math.Clamp(MeanDocument, 1, target);
+        double perDocument = Math.Max(1, (MeanDocument / target) + 0.5);
+        double fill = options.Kind == SegmentKind.Lines ? Math.Min(options.Capacity, MeanLine) : Math.Min(options.Capacity, MeanDocument / perDocument);
         double sequences = Math.Ceiling(Tokens / Math.Max(1, options.Kind == SegmentKind.Pairs ? UsedUpByPairs * fill : fill));
         int special = options.MaxSequenceLength - options.Capacity;
         return ((long)sequences, (long)(sequences * (fill + special)));
