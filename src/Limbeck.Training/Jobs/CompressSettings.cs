@@ -383,7 +383,7 @@ public sealed record CompressSettings : TaskSettings
         {
             if (TrainCorpus is not null && !RunsGeneral)
             {
-                faults.Add("--train-corpus is raw text for the general stage: add --stage all or --stage general; the task stage learns from --train-file or --task with --data-dir, and from --unlabelled");
+                faults.Add("--train-corpus is raw text for --stage general or --stage all; the task stage learns from --train-file or --task with --data-dir, and from --unlabelled");
             }
 
             return;

@@ -77,7 +77,7 @@ public sealed record JobPlan
                 json.WriteNumber("epochs", stage.Epochs);
                 json.WriteNumber("tokens", stage.Tokens);
                 json.WriteNumber("steps", stage.Steps);
-                json.WriteNumber("seconds", Math.Round(stage.Seconds, 1));
+                json.WriteNumber("seconds", Math.Round(stage.Seconds, 3));
                 json.WriteBoolean("estimated", stage.About);
                 json.WriteString("state", stage.State);
                 json.WriteEndObject();
@@ -99,7 +99,7 @@ public sealed record JobPlan
             }
 
             json.WriteNumber("cache_bytes", CacheBytes);
-            json.WriteNumber("seconds", Math.Round(Seconds, 1));
+            json.WriteNumber("seconds", Math.Round(Seconds, 3));
             json.WriteString("estimate", How);
             json.WriteEndObject();
         }

@@ -1,3 +1,5 @@
+using Limbeck.Tokenization;
+
 namespace Limbeck.Training.Jobs;
 
 /// <summary>
@@ -64,6 +66,7 @@ internal static class SeveralStages
         List<string> skipped = [];
         if (settings.RunsGeneral)
         {
+            CheckSameTokenizer(settings);
             context.Messages.WriteLine("general distillation:");
             stages.AddRange(GeneralStage.Run(General(settings), context, phase).Plan!.Stages);
         }
@@ -95,6 +98,17 @@ internal static class SeveralStages
         JobPlan last = CompressJob.RunTask(task, context, phase, expected).Plan!;
         IReadOnlyList<PlannedStage> all = [.. stages, .. last.Stages];
         return last with { Stages = all, Skipped = skipped };
+    }
+
+    /// <summary>Refuses teachers that cut texts differently: the student has the tokens of the first, the hidden states to learn later those of the second.</summary>
+    private static void CheckSameTokenizer(CompressSettings settings)
+    {
+        string Fingerprint(string folder) => BertTokenizer.FromDirectory(ModelFolder.Weights(folder)).Fingerprint;
+        if (Fingerprint(settings.GeneralTeacherModel!) != Fingerprint(settings.TeacherModel!))
+        {
+            throw new UsageException(
+                $"the tokenizers of --general-teacher-model {settings.GeneralTeacherModel} and --teacher-model {settings.TeacherModel} differ: the general stage's teacher must be the pretrained model that the task's teacher was fine-tuned from");
+        }
     }
 
     /// <summary>The general stage's settings: the shared ones, with what belongs to the task left out.</summary>

@@ -1,5 +1,6 @@
 using Limbeck.Models;
 using Limbeck.Tensors;
+using Limbeck.Tokenization;
 using Limbeck.Training.Data.Corpus;
 using Limbeck.Training.Jobs;
 using Limbeck.Training.Loop;
@@ -17,14 +18,25 @@ public sealed class SeveralStagesTests
 
         CompressSettings general = All(job, "by-hand-general") with
         {
-            Stage = "general", TeacherModel = job["start"], GeneralTeacherModel = null, MlmModel = null, TrainFile = null, ValidationFile = null, MaxSeqLength = 24,
+            Stage = "general",
+            TeacherModel = job["start"],
+            GeneralTeacherModel = null,
+            MlmModel = null,
+            TrainFile = null,
+            ValidationFile = null,
+            MaxSeqLength = 24,
             General = All(job, "x").General with { MaxSeqLength = null },
         };
         CompressJob.Run(general, job.Context);
         AugmentJob.Run(new AugmentSettings { Model = job["mlm"], TrainFile = job["train.tsv"], N = 2, K = 3, OutputFile = job["by-hand.tsv"] }, job.Context);
         CompressSettings task = All(job, "by-hand") with
         {
-            Stage = "task", TrainCorpus = null, GeneralTeacherModel = null, MlmModel = null, StudentModel = job["by-hand-general"], AugFile = job["by-hand.tsv"],
+            Stage = "task",
+            TrainCorpus = null,
+            GeneralTeacherModel = null,
+            MlmModel = null,
+            StudentModel = job["by-hand-general"],
+            AugFile = job["by-hand.tsv"],
             General = new CompressSettings().General,
         };
         CompressJob.Run(task, job.Context);
@@ -153,7 +165,12 @@ public sealed class SeveralStagesTests
 
         PretrainSettings pretraining = new()
         {
-            ModelNameOrPath = job["start"], TrainFile = job["corpus.txt"], MaxSeqLength = 24, CacheDir = job["cache"], OutputDir = job["pretrained"], FreezeEncoder = limited,
+            ModelNameOrPath = job["start"],
+            TrainFile = job["corpus.txt"],
+            MaxSeqLength = 24,
+            CacheDir = job["cache"],
+            OutputDir = job["pretrained"],
+            FreezeEncoder = limited,
             Training = new StageSettings { NumTrainEpochs = 2, MaxSteps = limited ? 5 : 0 },
         };
         planned = Assert.Single(PretrainJob.Plan(pretraining, job.Context).Stages);
@@ -190,7 +207,7 @@ public sealed class SeveralStagesTests
     [InlineData("stage=all;augment.p=2", "--augment-p is 2")]
     [InlineData("stage=augment,task;mlm_model=m;general_teacher_model=t", "has no general stage")]
     [InlineData("mlm_model=m", "--mlm-model is for --stage all")]
-    [InlineData("train_corpus=c.txt", "add --stage all or --stage general")]
+    [InlineData("train_corpus=c.txt", "--train-corpus is raw text for --stage general or --stage all")]
     [InlineData("stage=general;general_teacher_model=t", "with --stage general alone the teacher is --teacher-model")]
     [InlineData("stage=augment", "needed one of general, task, all, general,task")]
     public void What_a_run_of_several_stages_lacks_or_cannot_do_is_refused_before_it_begins(string given, params string[] parts)
@@ -207,6 +224,24 @@ public sealed class SeveralStagesTests
         using TinyJob job = Prepared();
         UsageException refused = Assert.Throws<UsageException>(() => CompressJob.Run(All(job, "student") with { MlmModel = job["start"] }, job.Context));
         Assert.Contains($"limbeck pretrain --model {job["start"]} --freeze-encoder", refused.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(job["student"]));
+    }
+
+    [Fact]
+    public void Teachers_that_cut_texts_differently_are_refused_before_anything_begins()
+    {
+        using TinyJob job = Prepared();
+        BertTokenizer other = BertTokenizer.FromVocabulary([.. Enumerable.Range(0, TinyWorld.Tokenizer.VocabularySize).Select(id => TinyWorld.Tokenizer.IdToToken(id) is "film" ? "movie" : TinyWorld.Tokenizer.IdToToken(id))]);
+        using (BertModel model = new(TinyWorld.Config(), HeadKind.None))
+        {
+            model.Initialize(new SeededRandom(9));
+            model.Save(job["other"]);
+            other.SaveTo(job["other"]);
+        }
+
+        Assert.Contains(
+            "must be the pretrained model that the task's teacher was fine-tuned from",
+            Assert.Throws<UsageException>(() => CompressJob.Run(All(job, "student") with { GeneralTeacherModel = job["other"] }, job.Context)).Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(job["student"]));
     }
 
@@ -248,8 +283,16 @@ public sealed class SeveralStagesTests
         File.WriteAllLines(job[$"glue/{task}/dev.tsv"], rows);
         CompressSettings settings = new()
         {
-            Stage = "all", TeacherModel = job["teacher"], StudentModel = "1/8/4/16", Task = task, DataDir = job["glue"], OutputDir = job["student"], CacheDir = job["cache"],
-            EvalSteps = 1000, NoReportTiming = true, Tensorboard = false,
+            Stage = "all",
+            TeacherModel = job["teacher"],
+            StudentModel = "1/8/4/16",
+            Task = task,
+            DataDir = job["glue"],
+            OutputDir = job["student"],
+            CacheDir = job["cache"],
+            EvalSteps = 1000,
+            NoReportTiming = true,
+            Tensorboard = false,
         };
         JobPlan plan = CompressJob.Plan(settings, job.Context);
         Assert.Equal([(epochs, (long)epochs, length), (3, 3, length)], plan.Stages.Select(stage => (stage.Epochs, stage.Steps, stage.MaxLength)));
