@@ -282,7 +282,7 @@ public static class AugmentJob
             string made = Path.TrimEndingDirectorySeparator(folder) + "-mlm";
             throw new UsageException(
                 $"{folder} has no masked-language-model head (no tensor {HeadTensor}), so it cannot say which words fit into a gap. Make a head for it from any text, without changing the model:\n"
-                + $"  limbeck pretrain --model {folder} --freeze-encoder --train-file corpus.txt --output-dir {made}\nthen augment with --model {made}. Or let word vectors find all words, without asking the model: --candidates vectors");
+                + $"  limbeck pretrain --model {folder} --freeze-encoder --train-file corpus.txt --output-dir {made}\nthen augment with {made}. Or let word vectors find all words, without asking the model: --candidates vectors (in a run of several stages --augment-candidates vectors)");
         }
     }
 
