@@ -22,7 +22,8 @@ internal sealed class FlagSet
             schemas.Add(schema);
             foreach (SettingInfo setting in schema.Settings)
             {
-                if (!flags.ContainsKey(setting.Name))
+                // What one kind calls by its name another may know as an alias.
+                if (!flags.ContainsKey(setting.Name) && (setting.Alias is null || !flags.ContainsKey(setting.Alias)))
                 {
                     Add(verb, setting);
                 }
@@ -36,7 +37,7 @@ internal sealed class FlagSet
     /// <exception cref="UsageException">A flag is not one of that record's.</exception>
     public IReadOnlyList<KeyValuePair<string, string>> Given(ParseResult result, Type kind)
     {
-        HashSet<string> mine = [.. SettingsSchema.Of(kind).Settings.Select(setting => setting.Name)];
+        HashSet<string> mine = [.. SettingsSchema.Of(kind).Settings.SelectMany(setting => setting.Alias is null ? [setting.Name] : (string[])[setting.Name, setting.Alias])];
         List<KeyValuePair<string, string>> given = [];
         List<string> faults = [];
         foreach ((string name, (SettingInfo setting, Option positive, Option<bool>? negative)) in flags)
@@ -69,7 +70,7 @@ internal sealed class FlagSet
 
     private void Add(Command verb, SettingInfo setting)
     {
-        string[] aliases = Aliases(setting);
+        string[] aliases = [.. Aliases(setting).Where(alias => !verb.Options.Any(known => known.Name == alias || known.Aliases.Contains(alias)))];
         string help = Describe(setting);
         bool inner = setting.Name.Contains('.', StringComparison.Ordinal);
         Option<bool>? negative = null;

@@ -15,7 +15,7 @@ internal sealed record Recipe(string Place, string Text)
     public static IReadOnlyList<string> Names { get; } =
         [.. Assembly.GetExecutingAssembly().GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(name => name[Prefix.Length..^Extension.Length]).Order(StringComparer.Ordinal)];
 
-    /// <summary>finetune, pretrain or compress.</summary>
+    /// <summary>finetune, pretrain, augment or compress.</summary>
     public string Job => SettingsSchema.JobOf(Place, Text);
 
     /// <summary>Finds a recipe.</summary>
@@ -42,11 +42,12 @@ internal sealed record Recipe(string Place, string Text)
     {
         "finetune" => SettingsSchema.Read<FineTuneSettings>(Place, Text, [], complete: false),
         "pretrain" => SettingsSchema.Read<PretrainSettings>(Place, Text, [], complete: false),
+        "augment" => SettingsSchema.Read<AugmentSettings>(Place, Text, [], complete: false),
         _ => SettingsSchema.Read<CompressSettings>(Place, Text, [], complete: false),
     };
 
     /// <summary>Refuses a recipe for another job.</summary>
-    /// <param name="job">finetune, pretrain or compress.</param>
+    /// <param name="job">finetune, pretrain, augment or compress.</param>
     /// <exception cref="UsageException">It is for another.</exception>
     public void Require(string job)
     {

@@ -12,12 +12,21 @@ public sealed class KillTests
     [InlineData("finetune")]
     [InlineData("compress")]
     [InlineData("general")]
+    [InlineData("all")]
     public void A_run_killed_at_random_moments_and_resumed_ends_with_the_same_weights_as_one_that_never_stopped(string verb)
     {
         using TinyModels models = new();
         Assert.Equal(0, TinyModels.Run(models.FineTune("teacher")).Status);
         string[] arguments = verb == "finetune"
             ? [.. models.FineTune("killed"), "--num-train-epochs", "60", "--save-steps", "7", "--per-device-train-batch-size", "8", "--no-report-timing"]
+            : verb == "all"
+            ?
+            [
+                "run", "tinybert4", "--teacher-model", models["teacher"], "--general-teacher-model", models["encoder"], "--mlm-model", models["mlm"], "--student-model", "1/8/2/16",
+                "--train-corpus", models["corpus.txt"], "--train-file", models["train.csv"], "--validation-file", models["dev.csv"], "--max-seq-length", "16", "--general-max-seq-length", "16",
+                "--general-num-train-epochs", "30", "--general-per-device-train-batch-size", "8", "--general-gradient-accumulation-steps", "2", "--augment-n", "20",
+                "--intermediate-num-train-epochs", "8", "--prediction-num-train-epochs", "5", "--cache-dir", models["cache"], "--save-steps", "7", "--output-dir", models["killed"], "--no-report-timing",
+            ]
             : verb == "general"
             ?
             [
@@ -38,6 +47,10 @@ public sealed class KillTests
 
         KillAndResume(arguments, (int)whole.ElapsedMilliseconds, () => Directory.Delete(models["killed"], recursive: true));
         Assert.Equal(File.ReadAllBytes(Path.Combine(models["unbroken"], "model.safetensors")), File.ReadAllBytes(Path.Combine(models["killed"], "model.safetensors")));
+        if (verb == "all")
+        {
+            Assert.Equal(File.ReadAllBytes(Path.Combine(models["unbroken"], "augment", "train_aug.csv")), File.ReadAllBytes(Path.Combine(models["killed"], "augment", "train_aug.csv")));
+        }
     }
 
     [Fact]

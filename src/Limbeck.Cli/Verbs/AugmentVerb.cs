@@ -23,15 +23,39 @@ internal static class AugmentVerb
             "limbeck augment --model all-MiniLM-L6-v2 --candidates vectors --train-file reviews.csv",
             "limbeck compress --teacher-model teacher --student-model tinybert3-312 --task CoLA --data-dir glue --aug-train --output-dir student");
         Option<bool> json = new("--json") { Description = "Print the report as one JSON object." };
+        Option<string?> recipe = new("--recipe") { Description = "A recipe: the name of a built-in one or a file; flags win over it.", HelpName = "name" };
+        verb.Options.Add(recipe);
+        Option<bool> dry = TrainingOutput.DryRun();
         FlagSet flags = new(verb, typeof(AugmentSettings));
+        verb.Options.Add(dry);
         verb.Options.Add(json);
         verb.SetAction(result =>
         {
-            AugmentSettings settings = SettingsSchema.Read<AugmentSettings>("limbeck augment", null, flags.Given(result, typeof(AugmentSettings)));
-            Print(AugmentJob.Run(settings, context.Job(result.GetValue(threads))), result.GetValue(json), context);
+            Recipe? chosen = result.GetValue(recipe) is string name ? Recipe.Find(name) : null;
+            chosen?.Require("augment");
+            AugmentSettings settings = SettingsSchema.Read<AugmentSettings>(chosen?.Place ?? "limbeck augment", chosen?.Text, flags.Given(result, typeof(AugmentSettings)));
+            Run(settings, context.Job(result.GetValue(threads)), result.GetValue(dry), result.GetValue(json), context);
             return ExitCode.Done;
         });
         return verb;
+    }
+
+    /// <summary>Runs the job, or tells its plan, and prints what came of it.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="job">What to run with.</param>
+    /// <param name="dry">Whether only the plan is wanted.</param>
+    /// <param name="json">Whether machines read it.</param>
+    /// <param name="context">Where to.</param>
+    internal static void Run(AugmentSettings settings, JobContext job, bool dry, bool json, ToolContext context)
+    {
+        if (dry)
+        {
+            TrainingOutput.Print(AugmentJob.Plan(settings, job), json, context);
+        }
+        else
+        {
+            Print(AugmentJob.Run(settings, job), json, context);
+        }
     }
 
     private static void Print(AugmentReport report, bool json, ToolContext context)

@@ -20,14 +20,25 @@ internal static class FineTuneVerb
         Option<string?> recipe = new("--recipe") { Description = "A recipe: the name of a built-in one or a file; flags win over it.", HelpName = "name" };
         Option<bool> json = new("--json") { Description = "Print the report as one JSON object." };
         verb.Options.Add(recipe);
+        Option<bool> dry = TrainingOutput.DryRun();
         FlagSet flags = new(verb, typeof(FineTuneSettings));
+        verb.Options.Add(dry);
         verb.Options.Add(json);
         verb.SetAction(result =>
         {
             Recipe? chosen = result.GetValue(recipe) is string name ? Recipe.Find(name) : null;
             chosen?.Require("finetune");
             FineTuneSettings settings = SettingsSchema.Read<FineTuneSettings>(chosen?.Place ?? "limbeck finetune", chosen?.Text, flags.Given(result, typeof(FineTuneSettings)));
-            TrainingOutput.Print(FineTuneJob.Run(settings, context.Job(result.GetValue(threads))), result.GetValue(json), context);
+            JobContext job = context.Job(result.GetValue(threads));
+            if (result.GetValue(dry))
+            {
+                TrainingOutput.Print(FineTuneJob.Plan(settings, job), result.GetValue(json), context);
+            }
+            else
+            {
+                TrainingOutput.Print(FineTuneJob.Run(settings, job), result.GetValue(json), context);
+            }
+
             return ExitCode.Done;
         });
         return verb;

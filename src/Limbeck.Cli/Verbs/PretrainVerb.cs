@@ -19,14 +19,25 @@ internal static class PretrainVerb
         Option<string?> recipe = new("--recipe") { Description = "A recipe: the name of a built-in one or a file; flags win over it.", HelpName = "name" };
         Option<bool> json = new("--json") { Description = "Print the report as one JSON object." };
         verb.Options.Add(recipe);
+        Option<bool> dry = TrainingOutput.DryRun();
         FlagSet flags = new(verb, typeof(PretrainSettings));
+        verb.Options.Add(dry);
         verb.Options.Add(json);
         verb.SetAction(result =>
         {
             Recipe? chosen = result.GetValue(recipe) is string name ? Recipe.Find(name) : null;
             chosen?.Require("pretrain");
             PretrainSettings settings = SettingsSchema.Read<PretrainSettings>(chosen?.Place ?? "limbeck pretrain", chosen?.Text, flags.Given(result, typeof(PretrainSettings)));
-            TrainingOutput.Print(PretrainJob.Run(settings, context.Job(result.GetValue(threads))), result.GetValue(json), context);
+            JobContext job = context.Job(result.GetValue(threads));
+            if (result.GetValue(dry))
+            {
+                TrainingOutput.Print(PretrainJob.Plan(settings, job), result.GetValue(json), context);
+            }
+            else
+            {
+                TrainingOutput.Print(PretrainJob.Run(settings, job), result.GetValue(json), context);
+            }
+
             return ExitCode.Done;
         });
         return verb;

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Globalization;
 using Limbeck.Training.Jobs;
 using Limbeck.Training.Metrics;
@@ -8,6 +9,25 @@ namespace Limbeck.Cli.Verbs;
 /// <summary>Prints what came of a job that trains.</summary>
 internal static class TrainingOutput
 {
+    /// <summary>The flag --dry-run.</summary>
+    public static Option<bool> DryRun() => new("--dry-run") { Description = "Check everything and print the plan (stages, sizes, layer map, tokens, updates, cache, estimated time), then stop; nothing is written." };
+
+    /// <summary>Prints a plan as one JSON object, or as a table.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="json">Whether machines read it.</param>
+    /// <param name="context">Where to.</param>
+    public static void Print(JobPlan plan, bool json, ToolContext context)
+    {
+        if (json)
+        {
+            context.Out.WriteLine(plan.ToJson());
+        }
+        else
+        {
+            plan.Write(context.Out);
+        }
+    }
+
     /// <summary>Prints a report as one JSON object, or as a table.</summary>
     /// <param name="report">The report.</param>
     /// <param name="json">Whether machines read it.</param>

@@ -23,6 +23,9 @@ public static class AugmentJob
     // Rows that are, where they have few words to mask.
     private const int RowsAtOnce = 4_096;
 
+    // Rows that a plan looks at.
+    private const int SampledRows = 1_000;
+
     private const string HeadTensor = "cls.predictions.transform.dense.weight";
 
     /// <summary>Runs the job.</summary>
@@ -31,20 +34,47 @@ public static class AugmentJob
     /// <exception cref="UsageException">The settings do not fit the model, the data or what is there; nothing has been written.</exception>
     /// <exception cref="DataException">The rows or word vectors cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The run was interrupted; it can be resumed.</exception>
-    public static AugmentReport Run(AugmentSettings settings, JobContext context)
+    public static AugmentReport Run(AugmentSettings settings, JobContext context) => Run(settings, context, JobPhase.Whole, out _).Report!;
+
+    /// <summary>Opens and checks all that a run would, and tells what it would do, without writing anything.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <exception cref="UsageException">The settings do not fit the model, the data or what is there.</exception>
+    /// <exception cref="DataException">The rows cannot be used.</exception>
+    public static JobPlan Plan(AugmentSettings settings, JobContext context) => Run(settings, context, JobPhase.PlanOnly, out _).Plan!;
+
+    /// <summary>The file that is written.</summary>
+    /// <param name="settings">Checked settings.</param>
+    internal static string Target(AugmentSettings settings)
+    {
+        string source = Source(settings, settings.Task is null ? null : TaskDefinition.Find(settings.Task));
+        return settings.OutputFile ?? (settings.OutputDir is null ? AugmentSettings.Beside(source) : Path.Combine(settings.OutputDir, Path.GetFileName(AugmentSettings.Beside(source))));
+    }
+
+    /// <summary>Runs the job, or makes its plan.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <param name="phase">How far to go.</param>
+    /// <param name="expected">About what it gives; null when the plan has been said before.</param>
+    /// <returns>The plan, unless it has been said before, and the report, unless only the plan is wanted.</returns>
+    internal static (JobPlan? Plan, AugmentReport? Report) Run(AugmentSettings settings, JobContext context, JobPhase phase, out AugmentPlan? expected)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
         Stopwatch watch = Stopwatch.StartNew();
         TaskDefinition? glue = settings.Task is null ? null : TaskDefinition.Find(settings.Task);
         string source = Source(settings, glue);
-        string target = settings.OutputFile ?? (settings.OutputDir is null ? AugmentSettings.Beside(source) : Path.Combine(settings.OutputDir, Path.GetFileName(AugmentSettings.Beside(source))));
-        if (settings.OutputDir is not null)
+        string target = Target(settings);
+        if (settings.OutputDir is null || Directory.Exists(settings.OutputDir))
         {
-            Directory.CreateDirectory(settings.OutputDir);
+            GrowingFile.Check(target, settings.Resume, settings.Overwrite);
         }
 
-        GrowingFile.Check(target, settings.Resume, settings.Overwrite);
+        if (settings.WordVectors is string file && !File.Exists(file))
+        {
+            throw new DataException($"{file}: there is no such file of word vectors");
+        }
+
         Dataset data = TableReader.Load(source, settings.Table, glue, null, null);
         IReadOnlyList<TextExample> rows = settings.MaxTrainSamples == 0 ? data.Examples : [.. data.Examples.Take(settings.MaxTrainSamples)];
         TableCopy table = new(source, settings.Table, glue);
@@ -59,7 +89,7 @@ public static class AugmentJob
 
         using BertModel model = BertModel.Load(weights, settings.ByVectorsAlone ? HeadKind.None : HeadKind.MaskedLanguageModel, out _);
         int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? ModelFolder.MaxLength(model.Config, tokenizer), model.Config, settings.Model!);
-        AugmentationOptions options = settings.Options(data.Task);
+        AugmentationOptions options = settings.Options(data.Task, settings.Seed);
         foreach (string warning in data.Warnings)
         {
             context.Messages.WriteLine($"warning: {warning}");
@@ -68,32 +98,109 @@ public static class AugmentJob
         context.Messages.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"data: {source}, {rows.Count:N0} rows; {options.Variants} draws a text, each word replaced with probability {options.Probability} by one of {options.Candidates}"));
+        expected = null;
+        JobPlan? plan = phase == JobPhase.AfterPlan ? null : PlanOf(settings, rows, tokenizer, options, model, target, length, context, out expected);
+        if (phase is JobPhase.PlanOnly or JobPhase.CheckedPlan)
+        {
+            return (plan, null);
+        }
+
+        plan?.Write(context.Messages);
+        if (settings.OutputDir is not null)
+        {
+            Directory.CreateDirectory(settings.OutputDir);
+        }
+
         IReadOnlyList<string> wanted = Neighbours.WordsToLookUp(rows, tokenizer, settings.ByVectorsAlone);
         using WordVectors vectors = Vectors(settings, model, tokenizer, wanted, context.Messages);
         IReadOnlyDictionary<string, IReadOnlyList<string>> nearest = Neighbours.Of(wanted, vectors, tokenizer, options.Candidates, context.Team, context.Cancellation);
         context.Messages.WriteLine($"{wanted.Count:N0} different words {(settings.ByVectorsAlone ? "may be replaced" : "are of several pieces")}; {nearest.Count:N0} of them have word vectors");
 
         string fingerprint = Fingerprint(settings, options, source, rows.Count, length, model, tokenizer, vectors);
-        using GrowingFile? file = GrowingFile.Open(target, fingerprint, settings.Resume, json =>
+        using GrowingFile? growing = GrowingFile.Open(target, fingerprint, settings.Resume, json =>
         {
             json.WriteStartObject("settings");
             SettingsSchema.Write(settings, json);
             json.WriteEndObject();
         }, out long lines);
         int headers = table.Header is null ? 0 : 1;
-        if (file is null)
+        if (growing is null)
         {
             context.Messages.WriteLine($"{target} is whole already");
-            return new AugmentReport(target, data.Task.Name, rows.Count, lines - headers, 0, 0, 0, 0, watch.Elapsed.TotalSeconds);
+            return (plan, new AugmentReport(target, data.Task.Name, rows.Count, lines - headers, 0, 0, 0, 0, watch.Elapsed.TotalSeconds));
         }
 
         using MaskFiller? filler = settings.ByVectorsAlone ? null : new(model, new ModelOptions { Team = context.Team });
         WordCandidates candidates = new(filler, tokenizer, nearest, options, length);
-        long tokens = Write(file, table, rows, candidates, new TinyBertAugmentation(options), context);
-        file.Finish();
-        return new AugmentReport(
-            target, data.Task.Name, rows.Count, file.Lines - headers, candidates.MaskedWords, candidates.LookedUpWords, candidates.WordsWithoutCandidates, tokens, watch.Elapsed.TotalSeconds);
+        long tokens = Write(growing, table, rows, candidates, new TinyBertAugmentation(options), context);
+        growing.Finish();
+        return (plan, new AugmentReport(
+            target, data.Task.Name, rows.Count, growing.Lines - headers, candidates.MaskedWords, candidates.LookedUpWords, candidates.WordsWithoutCandidates, tokens, watch.Elapsed.TotalSeconds));
     }
+
+    /// <summary>The plan, from a sample of the rows.</summary>
+    private static JobPlan PlanOf(
+        AugmentSettings settings, IReadOnlyList<TextExample> rows, BertTokenizer tokenizer, AugmentationOptions options, BertModel model, string target, int length, JobContext context,
+        out AugmentPlan expected)
+    {
+        int sampled = Math.Min(rows.Count, SampledRows);
+        double variants = 0;
+        double masked = 0;
+        double tokens = 0;
+        double squares = 0;
+        for (int i = 0; i < sampled; i++)
+        {
+            TextExample row = rows[(int)((long)i * rows.Count / sampled)];
+            foreach (string text in row.Pair is null ? [row.Text] : (string[])[row.Text, row.Pair])
+            {
+                string[] words = [.. tokenizer.Words(text)];
+                int[] pieces = [.. words.Select(word => tokenizer.Tokenize(word).Length)];
+                bool[] replaceable = [.. words.Select(TinyBertAugmentation.IsReplaceable)];
+                int inputs = settings.ByVectorsAlone ? 0 : words.Where((_, word) => replaceable[word] && pieces[word] == 1).Count();
+                double input = Math.Min(length, (options.SeeOriginal ? 2 : 1) * (pieces.Sum() + 2));
+                variants += ExpectedVariants(replaceable.Count(good => good), options);
+                masked += inputs;
+                tokens += inputs * input;
+                squares += inputs * input * input;
+            }
+        }
+
+        double scale = sampled == 0 ? 0 : (double)rows.Count / sampled;
+        expected = new AugmentPlan(rows.Count, rows.Count + (long)(scale * variants));
+        WorkTime time = WorkTime.On(context.Team);
+        double seconds = time.Forward(ModelSize.Of(model), scale * tokens, tokens == 0 ? 0 : squares / tokens, scale * masked * WorkTime.MaskedHead(model.Config));
+        (int done, bool complete) = settings.Resume ? GrowingFile.Reached(target) : (0, false);
+        PlannedStage stage = new(
+            "augment", rows.Count, 1, (long)(scale * tokens), 0, seconds * (1 - ((double)done / Math.Max(1, rows.Count))), length, About: true,
+            complete ? PlannedStage.Finished : done > 0 ? PlannedStage.Begun : string.Empty);
+        context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"about {expected.AugmentedRows:N0} rows are going to be in {target}"));
+        return new JobPlan { Stages = [stage], Size = ModelSize.Of(model), How = time.How };
+    }
+
+    /// <summary>How many different variants the draws give of a sentence, on average, when each word has K candidates other than itself.</summary>
+    private static double ExpectedVariants(int words, AugmentationOptions options)
+    {
+        // Of that many words hardly two draws are the same.
+        const int Many = 50;
+        if (words > Many)
+        {
+            return options.Probability > 0 ? options.Variants : 0;
+        }
+
+        // There are (words over s) K^s variants with s words replaced; each is drawn with probability q, so at least once with 1 - (1-q)^N.
+        const double Tiny = 1e-9;
+        double expected = 0;
+        double ways = 1;
+        for (int s = 1; s <= words; s++)
+        {
+            ways *= options.Candidates * (words - s + 1.0) / s;
+            double q = Math.Pow(options.Probability, s) * Math.Pow(1 - options.Probability, words - s) / Math.Pow(options.Candidates, s);
+            expected += ways * (q < Tiny ? options.Variants * q : 1 - Math.Pow(1 - q, options.Variants));
+        }
+
+        return Math.Min(expected, options.Variants);
+    }
+
 
     private static long Write(GrowingFile file, TableCopy table, IReadOnlyList<TextExample> rows, WordCandidates candidates, TinyBertAugmentation augmentation, JobContext context)
     {
@@ -175,7 +282,7 @@ public static class AugmentJob
             string made = Path.TrimEndingDirectorySeparator(folder) + "-mlm";
             throw new UsageException(
                 $"{folder} has no masked-language-model head (no tensor {HeadTensor}), so it cannot say which words fit into a gap. Make a head for it from any text, without changing the model:\n"
-                + $"  limbeck pretrain --model {folder} --freeze-encoder --train-file corpus.txt --output-dir {made}\nthen augment with --model {made}. Or let word vectors find all words, without asking the model: --candidates vectors");
+                + $"  limbeck pretrain --model {folder} --freeze-encoder --train-file corpus.txt --output-dir {made}\nthen augment with {made}. Or let word vectors find all words, without asking the model: --candidates vectors (in a run of several stages --augment-candidates vectors)");
         }
     }
 

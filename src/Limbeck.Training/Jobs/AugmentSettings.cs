@@ -1,11 +1,22 @@
 using Limbeck.Training.Data;
-using Limbeck.Training.Data.Augmentation;
 
 namespace Limbeck.Training.Jobs;
 
 /// <summary>The settings of <c>limbeck augment</c>: TinyBERT's data augmentation.</summary>
-public sealed record AugmentSettings : ISettings
+public sealed record AugmentSettings : AugmentationSettings, ISettings
 {
+    /// <summary>Settings with the defaults.</summary>
+    public AugmentSettings()
+    {
+    }
+
+    /// <summary>Settings that vary texts as others do.</summary>
+    /// <param name="how">How texts are varied.</param>
+    public AugmentSettings(AugmentationSettings how)
+        : base(how)
+    {
+    }
+
     /// <summary>The masked language model.</summary>
     [Setting("A masked language model: a Hugging Face directory with the head it was pretrained with (BertForMaskedLM).", Alias = "model_name_or_path")]
     public string? Model { get; init; }
@@ -54,34 +65,6 @@ public sealed record AugmentSettings : ISettings
     [Setting("Go on with an interrupted run; the file ends up the same as if it had never stopped.")]
     public bool Resume { get; init; }
 
-    /// <summary>N_a of Algorithm 1.</summary>
-    [Setting("How often each sentence is drawn anew; equal draws count once. By default the authors' number for the task: 30; SST-2 and QNLI 20, MNLI and QQP 10.", Alias = "N")]
-    public int? N { get; init; }
-
-    /// <summary>p_t of Algorithm 1.</summary>
-    [Setting("Probability that a word is replaced.")]
-    public double P { get; init; } = 0.4;
-
-    /// <summary>K of Algorithm 1.</summary>
-    [Setting("How many words each may be replaced by.", Alias = "M")]
-    public int K { get; init; } = 15;
-
-    /// <summary>Who finds words for words of one piece.</summary>
-    [Setting("Who finds words for a word of one piece: the masked language model, as in the paper, or the word vectors, as for words of several pieces; these take seconds and need no masked-language-model head.", Choices = "model|vectors")]
-    public string Candidates { get; init; } = "model";
-
-    /// <summary>Candidates that may be replaced themselves.</summary>
-    [Setting("Not in the paper: replace a word only by words that could be replaced themselves (letters, no stop words) and not by itself; for a model that would put a comma into most gaps.")]
-    public bool ContentWords { get; init; }
-
-    /// <summary>Word vectors for words of several pieces.</summary>
-    [Setting("Word vectors for words of several pieces, in GloVe's text format (.gz too); by default the model's own input embeddings, averaged over a word's pieces.", Alias = "glove_embs")]
-    public string? WordVectors { get; init; }
-
-    /// <summary>Lines of the word vectors to read.</summary>
-    [Setting("Read only the first so many lines of the word vectors; 0 for all.")]
-    public int MaxWordVectors { get; init; } = 100_000;
-
     /// <summary>Longest input of the model.</summary>
     [Setting("Longest input of the model in tokens; words behind it stay. By default as long as the model reads.")]
     public int? MaxSeqLength { get; init; }
@@ -90,23 +73,8 @@ public sealed record AugmentSettings : ISettings
     [Setting("Seed of the draws.")]
     public ulong Seed { get; init; } = 42;
 
-    /// <summary>Parity with the authors' code.</summary>
-    [Setting("Parity with the authors' code: the model sees the sentence without the mask too, as second segment.")]
-    public bool SeeOriginal { get; init; }
-
-    /// <summary>Parity with the authors' code.</summary>
-    [Setting("Parity with the authors' code: continuations count among the K best and are dropped afterwards, which leaves fewer words.")]
-    public bool FilterAfterwards { get; init; }
-
-    /// <summary>Parity with the authors' code.</summary>
-    [Setting("Parity with the authors' code: the second text of a pair is varied beside the last variant of the first.")]
-    public bool PairAfterLastVariant { get; init; }
-
     /// <summary>Columns of the user's tables.</summary>
     internal TableOptions Table => new() { TextColumn = TextColumn, PairColumn = PairColumn, LabelColumn = LabelColumn };
-
-    /// <summary>Whether the model is not asked.</summary>
-    internal bool ByVectorsAlone => Candidates == "vectors";
 
     /// <summary>The file of augmented rows that lies beside a file of rows: train_aug.tsv for train.tsv.</summary>
     /// <param name="rows">The rows' file; a final .gz goes.</param>
@@ -115,20 +83,6 @@ public sealed record AugmentSettings : ISettings
         string plain = rows.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? rows[..^3] : rows;
         return Path.Combine(Path.GetDirectoryName(plain) ?? string.Empty, Path.GetFileNameWithoutExtension(plain) + "_aug" + Path.GetExtension(plain));
     }
-
-    /// <summary>The algorithm's constants.</summary>
-    /// <param name="task">The rows' task.</param>
-    internal AugmentationOptions Options(TaskDefinition task) => new()
-    {
-        Variants = N ?? AugmentationOptions.VariantsOf(task.IsGlue ? task.Name : null),
-        Probability = P,
-        Candidates = K,
-        Seed = Seed,
-        SeeOriginal = SeeOriginal,
-        FilterAfterwards = FilterAfterwards,
-        PairAfterLastVariant = PairAfterLastVariant,
-        ContentWords = ContentWords,
-    };
 
     /// <inheritdoc/>
     public void Check(List<string> faults, bool complete)
@@ -147,10 +101,7 @@ public sealed record AugmentSettings : ISettings
             faults.Add($"--task is '{Task}'.{SettingsSchema.Suggest(Task, TaskDefinition.All.Select(task => task.Name))} The tasks are {string.Join(", ", TaskDefinition.All.Select(task => task.Name))}; for data of your own leave it out");
         }
 
-        Need(N is null or >= 1, "n", N, "1 or more");
-        Need(P is >= 0 and <= 1, "p", P, "a probability, 0 to 1");
-        Need(K >= 1, "k", K, "1 or more");
-        Need(MaxWordVectors >= 0, "max_word_vectors", MaxWordVectors, "0 or more");
+        CheckValues(string.Empty, faults);
         Need(MaxTrainSamples >= 0, "max_train_samples", MaxTrainSamples, "0 or more");
         Need(MaxSeqLength is null or >= 3, "max_seq_length", MaxSeqLength, "3 or more");
         if (OutputFile is not null && OutputDir is not null)

@@ -22,15 +22,31 @@ public static class CompressJob
     /// <param name="context">What to run with.</param>
     /// <exception cref="UsageException">The settings do not fit the models or the folder; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">The run was interrupted; a checkpoint has been written.</exception>
-    public static TrainingReport Run(CompressSettings settings, JobContext context)
+    public static TrainingReport Run(CompressSettings settings, JobContext context) => Run(settings, context, JobPhase.Whole).Report!;
+
+    /// <summary>Opens and checks all that a run would, and tells what it would do, without writing anything.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <exception cref="UsageException">The settings do not fit the models or the folder.</exception>
+    public static JobPlan Plan(CompressSettings settings, JobContext context) => Run(settings, context, JobPhase.PlanOnly).Plan!;
+
+    private static (JobPlan? Plan, TrainingReport? Report) Run(CompressSettings settings, JobContext context, JobPhase phase)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
-        if (settings.Stage == "general")
-        {
-            return GeneralStage.Run(settings, context);
-        }
+        return settings.Stage == "general" ? GeneralStage.Run(settings, context, phase)
+            : settings.IsSeveral ? SeveralStages.Run(settings, context, phase)
+            : RunTask(settings, context, phase);
+    }
 
+    /// <summary>The task's stages.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <param name="phase">How far to go.</param>
+    /// <param name="expected">For a plan: the augmented rows that are not made yet, or null.</param>
+    /// <returns>The plan, unless it has been said before, and the report, unless only the plan is wanted.</returns>
+    internal static (JobPlan? Plan, TrainingReport? Report) RunTask(CompressSettings settings, JobContext context, JobPhase phase, AugmentPlan? expected = null)
+    {
         OutputFolder.Check(settings);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);
@@ -62,10 +78,12 @@ public static class CompressJob
         StageRows intermediate = teacherAugmented is null ? original : new(teacherAugmented, studentAugmented!);
         EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
         EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
-        float[]? teacherAnswers = task.Validation is null ? null : Evaluator.InTaskOrder(
+        bool planOnly = phase is JobPhase.PlanOnly or JobPhase.CheckedPlan;
+        float[]? teacherAnswers = task.Validation is null || phase == JobPhase.PlanOnly ? null : Evaluator.InTaskOrder(
             Evaluator.Logits(teacher, EncodedDataset.Encode(task.Validation, teacherTokenizer, length, context.Team.Threads), context.Team, context.Cancellation), outputs);
         MetricSet? teacherScore = teacherAnswers is null ? null : MetricSet.Compute(task.Validation!, teacherAnswers);
         Describe(settings, teacher, student, map, teacherScore, context.Messages);
+        JobPlan? plan = phase == JobPhase.AfterPlan ? null : PlanOf(settings, teacher, student, map, task, original, intermediate, own, expected, length, context);
         if (teacherScore is not null && teacherScore.Primary <= MetricSet.MajorityBaseline(task.Train, task.Validation!).Primary)
         {
             context.Messages.WriteLine("warning: the teacher is not better than always giving the commonest answer: was it fine-tuned on this task, and are its labels in the right order?");
@@ -73,6 +91,17 @@ public static class CompressJob
 
         using TinyBert method = Method(
             settings, teacher, student, map, settings.AttentionLoss == "scores" && !settings.NoTeacher && settings.Intermediate.NumTrainEpochs != 0);
+        if (planOnly)
+        {
+            if (!settings.NoTeacher && settings.Intermediate.NumTrainEpochs != 0)
+            {
+                CheckSameTokens(intermediate.Teacher, intermediate.Student, settings);
+            }
+
+            return (plan, null);
+        }
+
+        plan?.Write(context.Messages);
         bool continued = !settings.NoTeacher && StartProjection(settings, method, components, context.Messages);
         string identity = new HashBuilder().Add("weights", ModelFolder.Hash(teacher)).Add("config", $"{teacher.Config}").Add("tokenizer", teacherTokenizer.Fingerprint).ToKey();
         HashBuilder hash = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student)).Add("tokenizer", tokenizer.Fingerprint);
@@ -96,7 +125,7 @@ public static class CompressJob
             OutputFolder.Clear(settings);
             TrainingResult result = loop.Run(context.Cancellation);
             TaskReportTeacher learned = new(folder, teacher, teacherTokenizer, map, teacherAnswers);
-            return Finish(settings, task, learned, teacherScore, student, validation, rows.Count, length, result, baselines, context);
+            return (plan, Finish(settings, task, learned, teacherScore, student, validation, rows.Count, length, result, baselines, context));
         }
         finally
         {
@@ -113,12 +142,15 @@ public static class CompressJob
         TrainedModel.WarnBelowMajority(metrics, majority, context.Messages);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.TeacherModel!));
         BertConfig shape = student.Config;
+        CompressSettings asked = settings.Whole ?? settings;
+        string method = settings.Whole is { RunsGeneral: true } ? "TinyBERT's general and task distillation" : "TinyBERT's task distillation";
+        string rowsUsed = settings.Whole is { RunsAugment: true } ? " on augmented rows" : string.Empty;
         string story = settings.NoTeacher
             ? $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, trained with Limbeck on the labels alone: {result.Steps} steps, seed {settings.Seed}."
-            : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's task distillation (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.";
+            : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by {method}{rowsUsed} (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.";
         new ModelCard
         {
-            Title = settings.NoTeacher ? $"{settings.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}",
+            Title = settings.NoTeacher ? $"{asked.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}",
             BaseModel = settings.TeacherModel!,
             Story = story,
             Task = task.Task.IsGlue ? task.Task.Name : null,
@@ -146,18 +178,19 @@ public static class CompressJob
             Seconds = result.Seconds,
             PeakActivationBytes = result.PeakActivationBytes,
             MaxSeqLength = length,
-            Settings = settings,
+            Settings = asked,
         };
         report.Write();
         new TaskReport
         {
             Verb = "compress",
-            Settings = settings,
+            Settings = asked,
+            LastStages = settings,
             Results = report,
             Task = task,
-            Title = $"{task.Title}: {(Directory.Exists(settings.StudentModel) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.StudentModel)) : settings.StudentModel)} {(settings.NoTeacher ? "without a teacher" : $"distilled from {name}")}",
+            Title = $"{task.Title}: {(Directory.Exists(asked.StudentModel) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(asked.StudentModel)) : asked.StudentModel)} {(settings.NoTeacher ? "without a teacher" : $"distilled from {name}")}",
             Story = story,
-            StartModel = settings.StudentModel!,
+            StartModel = asked.StudentModel!,
             Answers = answers,
             Teacher = teacher,
             Baselines = baselines,
@@ -288,6 +321,79 @@ public static class CompressJob
         Stage one = StageOf("alone", how, 1, own, objective, student.Parameters, settings, evaluate);
         return one with { Epochs = (int)((steps + one.StepsOf(0) - 1) / one.StepsOf(0)), MaxSteps = how.MaxSteps > 0 ? Math.Min(how.MaxSteps, steps) : steps };
     }
+
+    /// <summary>The plan of the task's stages.</summary>
+    private static JobPlan PlanOf(
+        CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, TaskData task, StageRows original, StageRows intermediate, EncodedDataset own,
+        AugmentPlan? expected, int length, JobContext context)
+    {
+        WorkTime time = WorkTime.On(context.Team);
+        ModelSize big = ModelSize.Of(teacher);
+        ModelSize small = ModelSize.Of(student);
+        List<PlannedStage> stages = [];
+        long cacheBytes = 0;
+
+        // Augmented rows that are not made yet are taken for so many copies of the original ones.
+        void Add(string name, StageSettings how, EncodedDataset rows, double copies, TeacherNeeds? needs, double more, long? steps = null, bool budget = false)
+        {
+            long Ceiling(double a, double b) => (long)Math.Ceiling(a / b);
+            long count = (long)(copies * rows.Count);
+            int epochs = Epochs(how, task);
+            long batches = settings.DropLast ? count / how.PerDeviceTrainBatchSize : Ceiling(count, how.PerDeviceTrainBatchSize);
+            long perEpoch = Math.Max(1, Ceiling(batches, how.GradientAccumulationSteps));
+            double tokensOfPass = Math.Max(1, copies * rows.Tokens);
+            long updates = steps ?? (budget ? Ceiling(epochs * (double)original.Student.Tokens * perEpoch, tokensOfPass) : epochs * perEpoch);
+            epochs = budget || steps is not null ? (int)Ceiling(updates, perEpoch) : epochs;
+            updates = how.MaxSteps > 0 ? Math.Min(how.MaxSteps, updates) : updates;
+            double tokens = tokensOfPass * updates / perEpoch;
+            double mean = WorkTime.MeanLength(rows.Lengths);
+            double seconds = time.Train(small, tokens, mean, more);
+            if (needs is not null)
+            {
+                long bytes = (long)(copies * CachedTeacher.EstimateBytes(teacher, rows, needs));
+                bool live = settings.TeacherDropout || !settings.TeacherCache || bytes > settings.CacheLimit * 1e9 || (budget && epochs == 1);
+                cacheBytes += live ? 0 : bytes;
+                seconds += time.Forward(big, live ? tokens : tokensOfPass, mean);
+            }
+
+            stages.Add(new PlannedStage(name, count, epochs, (long)tokens, updates, seconds, length, copies != 1 || budget));
+        }
+
+        double growth = expected is null ? 1 : (double)expected.AugmentedRows / Math.Max(1, expected.Rows);
+        bool budgeted = settings.AugBudget == "tokens" && (expected is not null || !ReferenceEquals(original, intermediate));
+        if (Epochs(settings.Intermediate, task) > 0)
+        {
+            int[] layers = [.. map.Pairs.Select(pair => pair.Value).Distinct()];
+            TeacherNeeds needs = new(false, settings.HiddenLoss ? layers : [], settings.AttentionLoss == "scores" ? [.. layers.Where(layer => layer > 0)] : []);
+            Add("intermediate", settings.Intermediate, intermediate.Student, growth, needs, ProjectionFlops(student, teacher), budget: budgeted);
+        }
+
+        if (Epochs(settings.Prediction, task) > 0)
+        {
+            Add("prediction", settings.Prediction, settings.AugPrediction ? intermediate.Student : original.Student, settings.AugPrediction ? growth : 1, new TeacherNeeds(true, [], []), 0);
+        }
+
+        if (settings.NoTeacher)
+        {
+            long updates = stages.Sum(stage => stage.Steps);
+            (stages, cacheBytes) = ([], 0);
+            Add("alone", settings.Alone with { NumTrainEpochs = settings.Alone.NumTrainEpochs ?? 1 }, own, 1, null, 0, settings.Alone.NumTrainEpochs is null ? updates : null);
+        }
+
+        return new JobPlan
+        {
+            Stages = PlannedStage.Reached(settings, stages),
+            CacheBytes = cacheBytes,
+            Size = small,
+            TeacherSize = big,
+            LayerMap = settings.NoTeacher ? null : $"{map}",
+            How = time.How,
+        };
+    }
+
+    /// <summary>Operations of the projections for one token.</summary>
+    internal static double ProjectionFlops(BertModel student, BertModel teacher) =>
+        2.0 * student.Config.HiddenSize * teacher.Config.HiddenSize * (student.Config.LayerCount + 1);
 
     private static int Epochs(StageSettings stage, TaskData task) => stage.NumTrainEpochs ?? CompressSettings.PaperEpochs(task.Task.IsGlue ? task.Task.Name : null);
 

@@ -23,7 +23,7 @@ public sealed record CompressSettings : TaskSettings
     public string Method { get; init; } = "tinybert";
 
     /// <summary>Which part of the method.</summary>
-    [Setting("Which part of the method: task (a fine-tuned teacher's task, from labelled texts) or general (a pretrained teacher, from raw text; its student is where task starts).", Choices = "general|task")]
+    [Setting("Which part of the method: task (a fine-tuned teacher's task, from labelled texts) or general (a pretrained teacher, from raw text; its student is where task starts). Several in one run: all (task, before it general where --train-corpus and --general-teacher-model are given, and augment, the data augmentation, where --mlm-model is), or a list, which refuses to leave any out.", Choices = "general|task|all|general,task|augment,task|general,augment,task")]
     public string Stage { get; init; } = "task";
 
     /// <summary>The general stage's text.</summary>
@@ -43,8 +43,16 @@ public sealed record CompressSettings : TaskSettings
     public long MaxTokens { get; init; }
 
     /// <summary>The teacher.</summary>
-    [Setting("The model to learn from: a Hugging Face directory, fine-tuned with a classifier; for the general stage a pretrained one.", Alias = "teacher")]
+    [Setting("The model to learn from: a Hugging Face directory, fine-tuned with a classifier; for --stage general a pretrained one.", Alias = "teacher")]
     public string? TeacherModel { get; init; }
+
+    /// <summary>The general stage's teacher where other stages follow.</summary>
+    [Setting("With --stage all: the model that the general stage learns from, which is the pretrained one that --teacher-model was fine-tuned from.", Alias = "general_teacher")]
+    public string? GeneralTeacherModel { get; init; }
+
+    /// <summary>The masked language model of the augmentation.</summary>
+    [Setting("With --stage all: the masked language model that augments the labelled texts; limbeck pretrain --freeze-encoder gives a model the head that it needs.")]
+    public string? MlmModel { get; init; }
 
     /// <summary>The student.</summary>
     [Setting("The student: a known name (tinybert4, tinybert6, tinybert3-312, half-384, tinybert2-192), layers/hidden/heads/intermediate, or a model's directory.", Alias = "student")]
@@ -148,7 +156,7 @@ public sealed record CompressSettings : TaskSettings
 
     /// <summary>The stage that learns from raw text.</summary>
     [Setting("")]
-    public StageSettings General { get; init; } = new()
+    public GeneralSettings General { get; init; } = new()
     {
         NumTrainEpochs = 3,
         LearningRate = 5e-5,
@@ -189,11 +197,28 @@ public sealed record CompressSettings : TaskSettings
     [Setting("")]
     public StageSettings Alone { get; init; } = new() { LearningRate = 1e-4 };
 
+    /// <summary>How the augmentation varies texts.</summary>
+    [Setting("")]
+    public AugmentationSettings Augment { get; init; } = new();
+
+    /// <summary>The settings of the run of several stages that this one is the last of; null for a run of its own.</summary>
+    internal CompressSettings? Whole { get; init; }
+
+    private static readonly HashSet<string> OfSeveral = ["general_teacher_model", "mlm_model", "general.max_seq_length"];
     private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens", "sentence_loss", "sentence_weight"];
     private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "aug_train", "aug_budget", "aug_prediction", "teacher_cache", "cache_limit"];
 
     /// <summary>Whether augmented rows are asked for.</summary>
-    internal bool Augmented => AugTrain || AugFile is not null;
+    internal bool Augmented => AugTrain || AugFile is not null || RunsAugment;
+
+    /// <summary>Whether the run is of several stages, each a job of its own.</summary>
+    internal bool IsSeveral => Stage is not ("general" or "task");
+
+    /// <summary>Whether a run of several stages begins with the general one.</summary>
+    internal bool RunsGeneral => Stage.StartsWith("general,", StringComparison.Ordinal) || (Stage == "all" && (TrainCorpus is not null || GeneralTeacherModel is not null));
+
+    /// <summary>Whether a run of several stages augments the labelled texts.</summary>
+    internal bool RunsAugment => Stage.Contains("augment", StringComparison.Ordinal) || (Stage == "all" && (MlmModel is not null || Augment.ByVectorsAlone));
 
     /// <summary>Epochs of the intermediate stage that the paper gives for a task.</summary>
     /// <param name="task">GLUE's name of it, or null.</param>
@@ -222,7 +247,9 @@ public sealed record CompressSettings : TaskSettings
         Intermediate.CheckStage("intermediate.", faults);
         Prediction.CheckStage("prediction.", faults);
         Alone.CheckStage("alone.", faults);
-        if (Stage == "task" && Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
+        Augment.CheckValues("augment.", faults);
+        CheckSeveral(faults, complete);
+        if (Stage != "general" && Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
         {
             faults.Add("--intermediate-num-train-epochs and --prediction-num-train-epochs are both 0, which leaves nothing to do");
         }
@@ -244,12 +271,12 @@ public sealed record CompressSettings : TaskSettings
 
         if (Augmented && NoTeacher)
         {
-            faults.Add("--aug-train with --no-teacher: the labels of augmented rows are not certain, so without a teacher to ask there is nothing to learn from them; leave one of them out");
+            faults.Add("augmented rows with --no-teacher: the labels of augmented rows are not certain, so without a teacher to ask there is nothing to learn from them; leave one of them out");
         }
 
         if (Augmented && ValidationSplit > 0)
         {
-            faults.Add("--aug-train with --validation-split: variants of the rows to score would be trained on. Split the file first, augment the part to train on, and give the other as --validation-file");
+            faults.Add("augmented rows with --validation-split: variants of the rows to score would be trained on. Split the file first, augment the part to train on, and give the other as --validation-file");
         }
 
         if (AttentionLoss == "none" && !HiddenLoss && SentenceLoss == "none")
@@ -281,13 +308,76 @@ public sealed record CompressSettings : TaskSettings
     }
 
     /// <inheritdoc/>
-    internal override bool NeedsRows => Stage == "task";
+    internal override bool NeedsRows => Stage != "general";
 
     /// <inheritdoc/>
-    internal override bool HasEffect(string name) => base.HasEffect(name) && (Stage == "task"
+    /// <remarks>The student of a general stage that ran before is hashed with its weights, wherever it lies.</remarks>
+    internal override bool HasEffect(string name) => base.HasEffect(name) && !OfSeveral.Contains(name) && !name.StartsWith("augment.", StringComparison.Ordinal)
+        && !(name == "student_model" && Whole is { RunsGeneral: true }) && (Stage == "task"
         ? !OfGeneral.Contains(name) && !name.StartsWith("general.", StringComparison.Ordinal)
         : !OfTask.Contains(name) && !name.StartsWith("intermediate.", StringComparison.Ordinal) && !name.StartsWith("prediction.", StringComparison.Ordinal)
             && !name.StartsWith("alone.", StringComparison.Ordinal));
+
+    /// <summary>Checks what a run of several stages needs, and what only it has a use for.</summary>
+    private void CheckSeveral(List<string> faults, bool complete)
+    {
+        if (General.MaxSeqLength < SegmentOptions.LeastLength)
+        {
+            faults.Add($"--general-max-seq-length is {General.MaxSeqLength}; needed {SegmentOptions.LeastLength} or more");
+        }
+
+        if (!IsSeveral)
+        {
+            (string Flag, bool Given, string Instead)[] useless =
+            [
+                ("--general-teacher-model", GeneralTeacherModel is not null, Stage == "general" ? "with --stage general alone the teacher is --teacher-model" : "the task stage learns from --teacher-model"),
+                ("--general-max-seq-length", General.MaxSeqLength is not null, "one stage has --max-seq-length"),
+                ("--mlm-model", MlmModel is not null, "without it make the rows with limbeck augment, and give --aug-train"),
+            ];
+            faults.AddRange(useless.Where(setting => setting.Given).Select(setting => $"{setting.Flag} is for --stage all; {setting.Instead}"));
+            return;
+        }
+
+        if (!RunsGeneral && Stage != "all" && GeneralTeacherModel is not null)
+        {
+            faults.Add($"--general-teacher-model is given, but --stage {Stage} has no general stage; use --stage all");
+        }
+
+        if (!RunsAugment && Stage != "all" && MlmModel is not null)
+        {
+            faults.Add($"--mlm-model is given, but --stage {Stage} has no augmentation; use --stage all");
+        }
+
+        if (RunsGeneral && complete && GeneralTeacherModel is null)
+        {
+            faults.Add("--general-teacher-model is missing: the general stage learns from the pretrained model, not from the fine-tuned --teacher-model");
+        }
+
+        if (RunsGeneral && complete && TrainCorpus is null)
+        {
+            faults.Add("--train-corpus is missing: which text shall the general stage learn from?");
+        }
+
+        if (RunsGeneral && TrimVocabulary)
+        {
+            faults.Add("--trim-vocabulary with a general stage: its student has the whole vocabulary, since raw text uses all of it; leave one of them out");
+        }
+
+        if (RunsAugment && complete && MlmModel is null && !Augment.ByVectorsAlone)
+        {
+            faults.Add("--mlm-model is missing: which masked language model shall find other words? A checkpoint that lacks the head gets one by: limbeck pretrain --model CHECKPOINT --freeze-encoder --train-file corpus.txt --output-dir CHECKPOINT-mlm. Or let word vectors find all words: --augment-candidates vectors");
+        }
+
+        if (RunsAugment && AugFile is not null)
+        {
+            faults.Add("--aug-file names augmented rows that are there, but this run makes its own; leave --aug-file or --mlm-model out");
+        }
+
+        if (ResumeFromCheckpoint is not null && (RunsGeneral || RunsAugment))
+        {
+            faults.Add("--resume-from-checkpoint is one stage's; a run of several goes on with --resume");
+        }
+    }
 
     /// <summary>Checks what only the general stage has, and what it has no use for.</summary>
     private void CheckGeneral(List<string> faults, bool complete)
@@ -302,16 +392,16 @@ public sealed record CompressSettings : TaskSettings
             faults.Add($"--max-tokens is {MaxTokens}; needed 0 or more");
         }
 
-        if (Stage == "task")
+        if (Stage != "general")
         {
-            if (SentenceLoss != "none")
+            if (SentenceLoss != "none" && !RunsGeneral)
             {
-                faults.Add("--sentence-loss is for --stage general; a task's student is a classifier");
+                faults.Add("--sentence-loss is for the general stage; a task's student is a classifier");
             }
 
-            if (TrainCorpus is not null)
+            if (TrainCorpus is not null && !RunsGeneral)
             {
-                faults.Add("--train-corpus is raw text for --stage general; the task stage learns from --train-file or --task with --data-dir, and from --unlabelled");
+                faults.Add("--train-corpus is raw text for --stage general or --stage all; the task stage learns from --train-file or --task with --data-dir, and from --unlabelled");
             }
 
             return;

@@ -18,7 +18,15 @@ public static class FineTuneJob
     /// <param name="context">What to run with.</param>
     /// <exception cref="UsageException">The settings do not fit the model or the folder; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">The run was interrupted; a checkpoint has been written.</exception>
-    public static TrainingReport Run(FineTuneSettings settings, JobContext context)
+    public static TrainingReport Run(FineTuneSettings settings, JobContext context) => Run(settings, context, JobPhase.Whole).Report!;
+
+    /// <summary>Opens and checks all that a run would, and tells what it would do, without writing anything.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <exception cref="UsageException">The settings do not fit the model, the data or the folder.</exception>
+    public static JobPlan Plan(FineTuneSettings settings, JobContext context) => Run(settings, context, JobPhase.PlanOnly).Plan!;
+
+    private static (JobPlan? Plan, TrainingReport? Report) Run(FineTuneSettings settings, JobContext context, JobPhase phase)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
@@ -50,7 +58,18 @@ public static class FineTuneJob
             MaxSteps = how.MaxSteps > 0 ? how.MaxSteps : null,
             Evaluate = TrainedModel.Evaluation(model, validation, outputs, context.Team),
         };
+        WorkTime time = WorkTime.On(context.Team);
+        ModelSize size = ModelSize.Of(model);
+        long tokens = (long)((double)train.Tokens * stage.TotalSteps / Math.Max(1, stage.StepsOf(0)));
+        PlannedStage planned = new("finetune", train.Count, stage.Epochs, tokens, stage.TotalSteps, time.Train(size, tokens, WorkTime.MeanLength(train.Lengths)), length);
+        JobPlan plan = new() { Stages = PlannedStage.Reached(settings, [planned]), Size = size, How = time.How };
+        if (phase == JobPhase.PlanOnly)
+        {
+            return (plan, null);
+        }
+
         context.Messages.WriteLine(TrainedModel.Describe(stage));
+        plan.Write(context.Messages);
         string fingerprint = TrainedModel.Fingerprint(settings).Add("model", ModelFolder.Hash(model)).Add("tokenizer", tokenizer.Fingerprint).ToKey();
         TrainingLoop loop = new(
             settings.LoopOptions, [stage], model.Parameters, fingerprint,
@@ -106,7 +125,7 @@ public static class FineTuneJob
             Answers = answers,
             Baselines = baselines,
         }.Write(context);
-        return report;
+        return (plan, report);
     }
 
     /// <summary>Opens the model with a classifier for the task: its own when its labels match by name, a new one otherwise.</summary>

@@ -22,9 +22,11 @@ internal static class GeneralStage
     /// <summary>Runs the stage and leaves a Hugging Face directory of an encoder, with its projection beside it.</summary>
     /// <param name="settings">Checked settings.</param>
     /// <param name="context">What to run with.</param>
+    /// <param name="phase">How far to go.</param>
+    /// <returns>The plan, unless it has been said before, and the report, unless only the plan is wanted.</returns>
     /// <exception cref="UsageException">The settings do not fit the models or the folder; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">The run was interrupted; a checkpoint has been written.</exception>
-    public static TrainingReport Run(CompressSettings settings, JobContext context)
+    public static (JobPlan? Plan, TrainingReport? Report) Run(CompressSettings settings, JobContext context, JobPhase phase)
     {
         OutputFolder.Check(settings);
         string folder = settings.TeacherModel!;
@@ -33,18 +35,31 @@ internal static class GeneralStage
         using BertModel teacher = BertModel.Load(weights, HeadKind.None, out _);
         int length = ModelFolder.CheckLength(settings.MaxSeqLength ?? Math.Min(DefaultLength, teacher.Config.MaxPositions), teacher.Config, folder);
 
-        // Opened when it is first needed, which is after the settings have been checked against the models.
-        TokenStore? opened = null;
+        // Opened when it is first needed, which is after the settings have been checked against the models. A plan makes none, and then cannot weigh words by it.
+        bool planOnly = phase is JobPhase.PlanOnly or JobPhase.CheckedPlan;
+        TokenStore? opened = planOnly ? TokenStore.OpenIfThere(TextCorpus.Resolve(settings.TrainCorpus!), tokenizer, settings.CacheDir, context.Progress.Message) : null;
+        bool untold = planOnly && opened is null;
         TokenStore Open() => opened ??= TokenStore.OpenOrBuild(
             TextCorpus.Resolve(settings.TrainCorpus!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
         (BertModel student, LayerMap map, PrincipalComponents? components) = MakeStudent(
-            settings, teacher, tokenizer, new StudentTexts(() => Open().Counts(teacher.Config.VocabularySize), tokens => Sample(Open(), tokenizer, length, tokens, settings.Seed)), context.Messages);
+            untold && settings.StudentInit is ("pca" or "fitted") ? settings with { StudentInit = "random" } : settings,
+            teacher,
+            tokenizer,
+            new StudentTexts(() => Open().Counts(teacher.Config.VocabularySize), tokens => Sample(Open(), tokenizer, length, tokens, settings.Seed)),
+            context.Messages);
         using BertModel owned = student;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         CompressJob.Describe(settings, teacher, student, map, null, context.Messages);
         SentenceTransformerConfig? embedder = SentenceTransformerFiles.Read(folder);
         using TinyBert method = CompressJob.Method(settings, teacher, student, map, settings.AttentionLoss == "scores", embedder?.Pooling ?? PoolingMode.Mean);
         bool continued = CompressJob.StartProjection(settings, method, components, context.Messages);
+
+        if (untold)
+        {
+            CorpusEstimate corpus = CorpusEstimate.Of(TextCorpus.Resolve(settings.TrainCorpus!), tokenizer);
+            (long rows, long perEpoch) = corpus.Epoch(Segments(settings, length));
+            return (PlanOf(settings, teacher, student, map, rows, perEpoch, null, length, context), null);
+        }
 
         using TokenStore store = Open();
         CorpusBatches batches = Batches(settings, store, tokenizer, length, context);
@@ -55,7 +70,20 @@ internal static class GeneralStage
         using LiveTeacher live = new(
             teacher, null, new TeacherNeeds(false, [.. method.TeacherHidden.Distinct()], [.. method.TeacherScores.Distinct()]), settings.TeacherDropout, settings.Seed, context.Team);
         Stage stage = StageOf(settings, batches, method.Intermediate(live), method);
+        JobPlan? plan = null;
+        if (phase != JobPhase.AfterPlan)
+        {
+            (long sequences, long tokens) = batches.Size(0);
+            plan = PlanOf(settings, teacher, student, map, sequences, tokens, stage, length, context);
+        }
+
+        if (planOnly)
+        {
+            return (plan, null);
+        }
+
         context.Messages.WriteLine(TrainedModel.Describe(stage));
+        plan?.Write(context.Messages);
         TrainingLoop loop = new(
             settings.LoopOptions, [stage], method.Parameters, fingerprint,
             target =>
@@ -68,7 +96,37 @@ internal static class GeneralStage
         TrainingResult result = loop.Run(context.Cancellation);
         context.Messages.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{result.Tokens:N0} tokens in {result.Seconds:N1} s: {result.Tokens / Math.Max(result.Seconds, 1e-9):N0} tokens/s"));
-        return Finish(settings, teacher, student, batches, length, result);
+        return (plan, Finish(settings, teacher, student, batches, length, result));
+    }
+
+    /// <summary>The stage's plan: counted from its batches, or about, where the corpus is not tokenized yet.</summary>
+    private static JobPlan PlanOf(
+        CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, long sequences, long tokens, Stage? counted, int length, JobContext context)
+    {
+        StageSettings how = settings.General;
+        int epochs = how.NumTrainEpochs ?? 1;
+        long batches = (sequences + how.PerDeviceTrainBatchSize - 1) / how.PerDeviceTrainBatchSize;
+        long perEpoch = (batches + how.GradientAccumulationSteps - 1) / how.GradientAccumulationSteps;
+        long steps = counted?.TotalSteps ?? epochs * perEpoch;
+        long all = epochs * tokens;
+        if (counted is null)
+        {
+            steps = how.MaxSteps > 0 ? Math.Min(how.MaxSteps, steps) : steps;
+            steps = settings.MaxTokens > 0 ? Math.Min(steps, (long)Math.Ceiling((double)settings.MaxTokens * perEpoch / Math.Max(1, tokens))) : steps;
+        }
+
+        all = (long)(all * Math.Min(1, (double)steps / Math.Max(1, epochs * perEpoch)));
+        WorkTime time = WorkTime.On(context.Team);
+        double mean = (double)tokens / Math.Max(1, sequences);
+        double seconds = time.Train(ModelSize.Of(student), all, mean, CompressJob.ProjectionFlops(student, teacher)) + time.Forward(ModelSize.Of(teacher), all, mean);
+        return new JobPlan
+        {
+            Stages = PlannedStage.Reached(settings, [new PlannedStage("general", sequences, epochs, all, steps, seconds, length, counted is null)]),
+            Size = ModelSize.Of(student),
+            TeacherSize = ModelSize.Of(teacher),
+            LayerMap = $"{map}",
+            How = time.How,
+        };
     }
 
     /// <summary>An embedder's student is saved as one: with the teacher's pooling and longest input.</summary>
@@ -124,14 +182,19 @@ internal static class GeneralStage
 
     private static CorpusBatches Batches(CompressSettings settings, TokenStore store, BertTokenizer tokenizer, int length, JobContext context)
     {
+        CorpusSegments segments = new(store, Segments(settings, length), settings.Seed, context.Team.Threads);
+        return new CorpusBatches(segments, tokenizer, settings.General.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength);
+    }
+
+    private static SegmentOptions Segments(CompressSettings settings, int length)
+    {
         SegmentKind kind = settings.Segments switch
         {
             "single" => SegmentKind.Single,
             "lines" => SegmentKind.Lines,
             _ => SegmentKind.Pairs,
         };
-        CorpusSegments segments = new(store, new SegmentOptions(kind, length, settings.ShortSeqProb), settings.Seed, context.Team.Threads);
-        return new CorpusBatches(segments, tokenizer, settings.General.PerDeviceTrainBatchSize, settings.Seed, settings.DropLast, settings.GroupByLength);
+        return new SegmentOptions(kind, length, settings.ShortSeqProb);
     }
 
     private static Stage StageOf(CompressSettings settings, CorpusBatches batches, IObjective objective, TinyBert method)

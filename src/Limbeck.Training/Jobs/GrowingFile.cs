@@ -62,6 +62,33 @@ internal sealed class GrowingFile : IDisposable
         }
     }
 
+    /// <summary>How far the file has come, by its journal; whether it is the one that shall be gone on with is not checked.</summary>
+    /// <param name="path">Where the file shall be.</param>
+    /// <returns>Units of work done, and whether it is whole.</returns>
+    internal static (int Done, bool Complete) Reached(string path)
+    {
+        if (!File.Exists(path + Journal.Ending))
+        {
+            return (0, false);
+        }
+
+        Journal journal = Journal.Read(path + Journal.Ending);
+        return (journal.Done, journal.Complete && File.Exists(path));
+    }
+
+    /// <summary>Removes the file, or what there is of it.</summary>
+    /// <param name="path">Where it is.</param>
+    internal static void Remove(string path)
+    {
+        foreach (string part in (string[])[path, path + Partial, path + Journal.Ending])
+        {
+            if (File.Exists(part))
+            {
+                File.Delete(part);
+            }
+        }
+    }
+
     /// <summary>Opens the file to write, or finds that it is whole.</summary>
     /// <param name="path">Where the file shall be.</param>
     /// <param name="fingerprint">A hash of all that decides what is written.</param>

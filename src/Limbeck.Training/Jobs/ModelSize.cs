@@ -10,6 +10,9 @@ namespace Limbeck.Training.Jobs;
 /// <param name="AttentionFlopsPerTokenAndLength">Operations of attention for one token, for each token of its sequence: twice scores and context.</param>
 public sealed record ModelSize(long Embeddings, long Encoder, long Head, long FlopsPerToken, long AttentionFlopsPerTokenAndLength)
 {
+    /// <summary>No model at all.</summary>
+    internal static ModelSize Nothing { get; } = new(0, 0, 0, 0, 0);
+
     /// <summary>All weights.</summary>
     public long Total => Embeddings + Encoder + Head;
 

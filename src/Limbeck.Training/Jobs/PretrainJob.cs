@@ -23,7 +23,15 @@ public static class PretrainJob
     /// <param name="context">What to run with.</param>
     /// <exception cref="UsageException">The settings do not fit the model, the corpus or the folder; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">The run was interrupted; a checkpoint has been written.</exception>
-    public static TrainingReport Run(PretrainSettings settings, JobContext context)
+    public static TrainingReport Run(PretrainSettings settings, JobContext context) => Run(settings, context, JobPhase.Whole).Report!;
+
+    /// <summary>Opens and checks all that a run would, and tells what it would do, without writing anything.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="context">What to run with.</param>
+    /// <exception cref="UsageException">The settings do not fit the model, the data or the folder.</exception>
+    public static JobPlan Plan(PretrainSettings settings, JobContext context) => Run(settings, context, JobPhase.PlanOnly).Plan!;
+
+    private static (JobPlan? Plan, TrainingReport? Report) Run(PretrainSettings settings, JobContext context, JobPhase phase)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
@@ -41,6 +49,11 @@ public static class PretrainJob
         }
 
         using BertModel model = Load(settings, weights, start, context.Messages, out bool newBias);
+        if (phase == JobPhase.PlanOnly)
+        {
+            return (PlanOf(settings, model, tokenizer, length, context), null);
+        }
+
         using TokenStore store = TokenStore.OpenOrBuild(TextCorpus.Resolve(settings.TrainFile!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
         using TokenStore? other = settings.ValidationFile is null ? null
             : TokenStore.OpenOrBuild(TextCorpus.Resolve(settings.ValidationFile), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
@@ -77,6 +90,8 @@ public static class PretrainJob
             Evaluate = scorer is null ? null : cancellation => scorer.Score(model, context.Team, cancellation),
         };
         context.Messages.WriteLine(TrainedModel.Describe(stage));
+        JobPlan plan = PlanOf(settings, model, (train.Count, train.Tokens), stage, length, context);
+        plan.Write(context.Messages);
         string fingerprint = TrainedModel.Fingerprint(settings).Add("model", ModelFolder.Hash(model)).Add("tokenizer", tokenizer.Fingerprint).ToKey();
         MetricSet? guess = scorer?.ScoreFrequencies(frequencies);
         MetricSet? before = scorer?.Score(model, context.Team, context.Cancellation);
@@ -113,7 +128,44 @@ public static class PretrainJob
         };
         report.Write();
         WriteCard(settings, report, stage);
-        return report;
+        return (plan, report);
+    }
+
+    /// <summary>A plan without the corpus's tokens: counted if they are in the cache, about if not.</summary>
+    private static JobPlan PlanOf(PretrainSettings settings, BertModel model, BertTokenizer tokenizer, int length, JobContext context)
+    {
+        IReadOnlyList<string> files = TextCorpus.Resolve(settings.TrainFile!);
+        if (settings.ValidationFile is not null)
+        {
+            _ = new TextCorpus(TextCorpus.Resolve(settings.ValidationFile));
+        }
+
+        using TokenStore? store = TokenStore.OpenIfThere(files, tokenizer, settings.CacheDir, context.Progress.Message);
+        CorpusEstimate corpus = store is null ? CorpusEstimate.Of(files, tokenizer)
+            : new CorpusEstimate(store.TokenCount, (double)store.TokenCount / store.DocumentCount, (double)store.TokenCount / store.SentenceCount);
+        (long rows, long tokens) = corpus.Epoch(new SegmentOptions(settings.LineByLine ? SegmentKind.Lines : SegmentKind.Single, length, 0));
+        double share = 1 - (settings.ValidationFile is null ? settings.ValidationSplit ?? PretrainSettings.DefaultSplit : 0);
+        share = settings.MaxTrainSamples > 0 ? Math.Min(share, (double)settings.MaxTrainSamples / Math.Max(1, rows)) : share;
+        return PlanOf(settings, model, ((long)(share * rows), (long)(share * tokens)), null, length, context);
+    }
+
+    private static JobPlan PlanOf(PretrainSettings settings, BertModel model, (long Count, long Tokens) train, Stage? counted, int length, JobContext context)
+    {
+        StageSettings how = settings.Training;
+        int epochs = how.NumTrainEpochs ?? PretrainSettings.DefaultEpochs;
+        long batches = (train.Count + how.PerDeviceTrainBatchSize - 1) / how.PerDeviceTrainBatchSize;
+        long perEpoch = Math.Max(1, (batches + how.GradientAccumulationSteps - 1) / how.GradientAccumulationSteps);
+        long steps = counted?.TotalSteps ?? (how.MaxSteps > 0 ? Math.Min(how.MaxSteps, epochs * perEpoch) : epochs * perEpoch);
+        long tokens = (long)((double)train.Tokens * steps / perEpoch);
+        double mean = (double)train.Tokens / Math.Max(1, train.Count);
+        WorkTime time = WorkTime.On(context.Team);
+        ModelSize size = ModelSize.Of(model);
+        double head = settings.MlmProbability * WorkTime.MaskedHead(model.Config);
+        double seconds = settings.FreezeEncoder
+            ? time.Forward(size, tokens, mean) + time.Train(ModelSize.Nothing, tokens, mean, head)
+            : time.Train(size, tokens, mean, head);
+        PlannedStage stage = new("pretrain", train.Count, epochs, tokens, steps, seconds, length, counted is null);
+        return new JobPlan { Stages = PlannedStage.Reached(settings, [stage]), Size = size, How = time.How };
     }
 
     /// <summary>Opens the model; a checkpoint without a masked-language-model head gets a new one.</summary>

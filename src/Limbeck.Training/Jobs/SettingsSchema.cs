@@ -77,16 +77,20 @@ public sealed class SettingsSchema
         return settings;
     }
 
+    /// <summary>What the key "job" of a recipe may be.</summary>
+    public static IReadOnlyList<string> Jobs { get; } = ["finetune", "pretrain", "augment", "compress"];
+
     /// <summary>The kind of job a recipe is for: its key "job".</summary>
     /// <param name="place">What to call it in messages.</param>
     /// <param name="recipe">Its text.</param>
-    /// <returns>finetune, pretrain or compress.</returns>
-    /// <exception cref="UsageException">The text is not JSON, or the key is missing.</exception>
+    /// <returns>One of <see cref="Jobs"/>.</returns>
+    /// <exception cref="UsageException">The text is not JSON, or the key is missing or unknown.</exception>
     public static string JobOf(string place, string recipe)
     {
         using JsonDocument document = Parse(place, recipe);
         string? job = document.RootElement.TryGetProperty("job", out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        return job is "finetune" or "pretrain" or "compress" ? job : throw new UsageException($"{place}: the key \"job\" is {(job is null ? "missing" : $"'{job}'")}; needed \"finetune\", \"pretrain\" or \"compress\"");
+        return job is not null && Jobs.Contains(job) ? job
+            : throw new UsageException($"{place}: the key \"job\" is {(job is null ? "missing" : $"'{job}'")}; needed one of {string.Join(", ", Jobs)}{(job is null ? string.Empty : $".{Suggest(job, Jobs)}")}");
     }
 
     /// <summary>" Did you mean 'x'?" when one of the names is near, or nothing.</summary>
@@ -204,7 +208,7 @@ public sealed class SettingsSchema
     {
         // What jobs have in common comes first, of that the data before the loop, whatever order reflection gives.
         IEnumerable<PropertyInfo> properties = type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .OrderBy(property => property.DeclaringType!.IsAbstract ? -Depth(property.DeclaringType) : 0).ThenBy(property => property.MetadataToken);
+            .OrderBy(property => property.DeclaringType!.IsAbstract ? -Depth(property.DeclaringType) : 0).ThenByDescending(property => Depth(property.DeclaringType!)).ThenBy(property => property.MetadataToken);
         foreach (PropertyInfo property in properties)
         {
             if (property.GetCustomAttribute<SettingAttribute>() is not SettingAttribute attribute)
@@ -214,7 +218,7 @@ public sealed class SettingsSchema
 
             string name = prefix + Snake(property.Name);
             object? value = property.GetValue(standard);
-            if (value is StageSettings)
+            if (value is StageSettings or AugmentationSettings)
             {
                 if (!attribute.Inline)
                 {

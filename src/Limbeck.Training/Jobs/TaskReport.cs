@@ -18,6 +18,9 @@ internal sealed record TaskReport
     /// <summary>The settings.</summary>
     public required TaskSettings Settings { get; init; }
 
+    /// <summary>The settings of the last stages alone, where others came before; otherwise null.</summary>
+    public TaskSettings? LastStages { get; init; }
+
     /// <summary>What results.json says.</summary>
     public required TrainingReport Results { get; init; }
 
@@ -201,7 +204,7 @@ internal sealed record TaskReport
     private string Hint()
     {
         string alone = Path.TrimEndingDirectorySeparator(Settings.OutputDir!) + "-alone";
-        string command = CommandLine.Of(Verb, Settings, "output_dir", "baseline_results");
+        string command = CommandLine.Of(Verb, LastStages ?? Settings, "output_dir", "baseline_results", "aug_train", "aug_file", "aug_budget", "aug_prediction");
         string baselines = Settings.BaselineResults is null ? alone : $"{Settings.BaselineResults},{alone}";
         return $"# train it, with as many updates\n{command} --no-teacher --output-dir {CommandLine.Quoted(alone)}\n"
             + $"# write this report again, without training\n{CommandLine.Of(Verb, Settings, "baseline_results")} --baseline-results {CommandLine.Quoted(baselines)} --resume";

@@ -120,7 +120,8 @@ public sealed record TrainingReport
         }
     }
 
-    private static void WriteSize(Utf8JsonWriter json, string name, ModelSize? size)
+    /// <summary>Writes a size as a member of an object, unless there is none.</summary>
+    internal static void WriteSize(Utf8JsonWriter json, string name, ModelSize? size)
     {
         if (size is not null)
         {

@@ -38,8 +38,7 @@ public sealed unsafe class CachedTeacher : ITeacher
         BertModel model, string identity, EncodedDataset data, TeacherNeeds needs, CacheOptions options, ProgressDisplay progress, WorkerTeam team, CancellationToken cancellation = default)
     {
         TeacherNeeds distinct = needs with { Hidden = [.. needs.Hidden.Distinct().Order()], Scores = [.. needs.Scores.Distinct().Order()] };
-        TeacherCacheShape shape = new(
-            distinct.Logits ? model.Config.Labels.Count : 0, distinct.Hidden.Length, model.Config.HiddenSize, distinct.Scores.Length, model.Config.HeadCount);
+        TeacherCacheShape shape = ShapeOf(model, distinct);
         long bytes = TeacherCacheFile.EstimateBytes(data.Lengths, shape);
         if (!options.Enabled || bytes > options.LimitBytes)
         {
@@ -75,6 +74,12 @@ public sealed unsafe class CachedTeacher : ITeacher
 
         return new CachedTeacher(file, data, distinct, team);
     }
+
+    /// <summary>Bytes that the cache of a stage takes.</summary>
+    /// <param name="model">The teacher.</param>
+    /// <param name="data">The stage's rows.</param>
+    /// <param name="needs">What the stage reads, nothing twice.</param>
+    internal static long EstimateBytes(BertModel model, EncodedDataset data, TeacherNeeds needs) => TeacherCacheFile.EstimateBytes(data.Lengths, ShapeOf(model, needs));
 
     /// <inheritdoc/>
     public TeacherBatch Get(TrainingBatch batch)
@@ -128,6 +133,9 @@ public sealed unsafe class CachedTeacher : ITeacher
         tape.Dispose();
         file.Dispose();
     }
+
+    private static TeacherCacheShape ShapeOf(BertModel model, TeacherNeeds needs) =>
+        new(needs.Logits ? model.Config.Labels.Count : 0, needs.Hidden.Length, model.Config.HiddenSize, needs.Scores.Length, model.Config.HeadCount);
 
     private static TeacherCacheFile? Fill(
         BertModel model, EncodedDataset data, TeacherNeeds needs, TeacherCacheShape shape, string path, string key, ProgressDisplay progress, WorkerTeam team, CancellationToken cancellation)

@@ -105,6 +105,27 @@ public sealed unsafe class TrainingLoop
         return new TrainingResult(at.GlobalStep, at.Last, at.Best, at.BestStep, at.Tokens, at.Seconds, tape.PeakBytes);
     }
 
+    /// <summary>How far the run in a folder has come, by its last checkpoint; whether it is the run that shall be resumed is not checked.</summary>
+    /// <param name="directory">The run's folder.</param>
+    /// <returns>Stages done and updates of the next one, or null where there is no checkpoint.</returns>
+    internal static (int Stages, long Step)? Reached(string directory)
+    {
+        if (!Directory.Exists(directory))
+        {
+            return null;
+        }
+
+        using CheckpointReader? reader = new CheckpointStore(directory).OpenLatest();
+        if (reader is null)
+        {
+            return null;
+        }
+
+        using JsonDocument document = reader.ReadJson("state");
+        Position position = Position.Read(document.RootElement);
+        return (position.Stage, position.StageStep);
+    }
+
     private void RunStage(Stage stage, Optimizer optimizer, Tape tape, Reporter reporter, CancellationToken cancellation)
     {
         long stageSteps = stage.TotalSteps;
@@ -296,11 +317,13 @@ public sealed unsafe class TrainingLoop
         }
 
         at = Position.Read(root);
-        progress.Message($"resuming at step {at.GlobalStep} from {reader.DirectoryPath}");
         if (at.Stage >= stages.Count)
         {
+            progress.Message($"the run in {options.OutputDirectory} is finished: its last checkpoint is of these settings, models and data; nothing is trained");
             return null;
         }
+
+        progress.Message($"resuming at step {at.GlobalStep} from {reader.DirectoryPath}");
 
         Stage stage = stages[at.Stage];
         Optimizer optimizer = new(stage.Optimizer, stage.Parameters, team);

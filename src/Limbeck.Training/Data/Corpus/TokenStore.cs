@@ -110,6 +110,26 @@ public sealed unsafe class TokenStore : IDisposable
         }
     }
 
+    /// <summary>Opens the store of a corpus if it has been made.</summary>
+    /// <param name="files">Text files, as for <see cref="OpenOrBuild"/>.</param>
+    /// <param name="tokenizer">Whose ids.</param>
+    /// <param name="cacheDirectory">The cache's folder; null for the platform's own.</param>
+    /// <param name="warn">Hears of a damaged store.</param>
+    /// <returns>The store, or null.</returns>
+    /// <exception cref="DataException">A file cannot be used.</exception>
+    internal static TokenStore? OpenIfThere(IReadOnlyList<string> files, BertTokenizer tokenizer, string? cacheDirectory, Action<string> warn)
+    {
+        TextCorpus corpus = new(files);
+        CacheDirectory directory = new(cacheDirectory);
+        if (!Directory.Exists(directory.DirectoryPath) || Directory.GetFiles(directory.DirectoryPath, System.IO.Path.GetFileName(directory.TokensPathOf("*"))).Length == 0)
+        {
+            return null;
+        }
+
+        string key = KeyOf(corpus, tokenizer);
+        return TryOpen(directory.TokensPathOf(key), key, warn);
+    }
+
     /// <summary>The first sentence of a document.</summary>
     /// <param name="document">0 to <see cref="DocumentCount"/>; that number itself gives <see cref="SentenceCount"/>.</param>
     public long DocumentStart(long document) => (ulong)document <= (ulong)header.Documents

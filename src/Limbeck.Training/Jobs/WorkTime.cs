@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Limbeck.Models;
+using Limbeck.Tensors.Kernels;
+using Limbeck.Tensors.Threading;
+
+namespace Limbeck.Training.Jobs;
+
+/// <summary>Estimates how long work takes: its operations over a share of what the machine's arithmetic units do in a short measurement just now.</summary>
+internal sealed class WorkTime
+{
+    // What docs/speed.md measures of the sustained peak: 43 to 54 % for training steps, 45 to 79 % for forward passes.
+    private const double TrainingShare = 0.5;
+    private const double ForwardShare = 0.6;
+    private const double MeasuredSeconds = 0.2;
+
+    // Forward and backward: the gradients of inputs and of weights take a product each.
+    private const double TrainingPasses = 3;
+
+    private static readonly ConditionalWeakTable<WorkerTeam, WorkTime> Measured = [];
+
+    private readonly double peak;
+
+    private WorkTime(WorkerTeam team) => peak = Math.Max(1, MachinePeak.MeasureSustainedFlops(team, MeasuredSeconds));
+
+    /// <summary>Measures the machine for a moment, once in a process.</summary>
+    /// <param name="team">The threads to compute on.</param>
+    public static WorkTime On(WorkerTeam team) => Measured.GetValue(team, static threads => new WorkTime(threads));
+
+    /// <summary>How the estimate is made, for the user.</summary>
+    public string How => string.Create(
+        CultureInfo.InvariantCulture,
+        $"an estimate: operations over {100 * TrainingShare:0} % of the {peak / 1e9:0} GFLOPS just measured for training, {100 * ForwardShare:0} % for the teacher");
+
+    /// <summary>Seconds of training.</summary>
+    /// <param name="model">The model's size.</param>
+    /// <param name="tokens">Tokens.</param>
+    /// <param name="meanLength">The length of the sequence that a token stands in, on average.</param>
+    /// <param name="morePerToken">Operations of a token's forward pass besides the encoder's.</param>
+    public double Train(ModelSize model, double tokens, double meanLength, double morePerToken = 0) =>
+        TrainingPasses * tokens * (PerToken(model, meanLength) + morePerToken) / (TrainingShare * peak);
+
+    /// <summary>Seconds of forward passes.</summary>
+    /// <param name="model">The model's size.</param>
+    /// <param name="tokens">Tokens.</param>
+    /// <param name="meanLength">The length of the sequence that a token stands in, on average.</param>
+    /// <param name="more">Operations besides the encoder's.</param>
+    public double Forward(ModelSize model, double tokens, double meanLength, double more = 0) => ((tokens * PerToken(model, meanLength)) + more) / (ForwardShare * peak);
+
+    /// <summary>The length of the sequence that a token stands in, on average.</summary>
+    /// <param name="lengths">Lengths of sequences.</param>
+    public static double MeanLength(IReadOnlyCollection<int> lengths)
+    {
+        double tokens = lengths.Sum(length => (double)length);
+        return tokens == 0 ? 0 : lengths.Sum(length => (double)length * length) / tokens;
+    }
+
+    /// <summary>Operations of the head that predicts a masked token: a dense layer and the product with the vocabulary.</summary>
+    /// <param name="config">The model's configuration.</param>
+    public static double MaskedHead(BertConfig config) => 2.0 * config.HiddenSize * (config.HiddenSize + config.VocabularySize);
+
+    private static double PerToken(ModelSize model, double meanLength) => model.FlopsPerToken + (model.AttentionFlopsPerTokenAndLength * meanLength);
+}
