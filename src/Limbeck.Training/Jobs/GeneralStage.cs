@@ -96,7 +96,7 @@ internal static class GeneralStage
         TrainingResult result = loop.Run(context.Cancellation);
         context.Messages.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{result.Tokens:N0} tokens in {result.Seconds:N1} s: {result.Tokens / Math.Max(result.Seconds, 1e-9):N0} tokens/s"));
-        return (plan, Finish(settings, teacher, student, batches, length, result));
+        return (plan, Finish(settings, teacher, student, map, batches, length, embedder is not null, result, context));
     }
 
     /// <summary>The stage's plan: counted from its batches, or about, where the corpus is not tokenized yet.</summary>
@@ -236,7 +236,7 @@ internal static class GeneralStage
     }
 
     private static TrainingReport Finish(
-        CompressSettings settings, BertModel teacher, BertModel student, CorpusBatches batches, int length, TrainingResult result)
+        CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, CorpusBatches batches, int length, bool embedder, TrainingResult result, JobContext context)
     {
         using (BertModel saved = BertModel.Load(settings.OutputDir!, HeadKind.None, out _))
         {
@@ -245,14 +245,18 @@ internal static class GeneralStage
 
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.TeacherModel!));
         BertConfig shape = student.Config;
+        string story = $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's general distillation (arXiv:1909.10351): {result.Steps} steps, {result.Tokens} tokens, at most {length} in a sequence, seed {settings.Seed}. {(embedder ? "It is a sentence embedder as its teacher is, and a starting point for task distillation." : "It is a starting point for task distillation, not a model for a task.")}";
         new ModelCard
         {
             Title = $"{name}, distilled on raw text",
             BaseModel = settings.TeacherModel!,
-            Story = $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by TinyBERT's general distillation (arXiv:1909.10351): {result.Steps} steps, {result.Tokens} tokens, at most {length} in a sequence, seed {settings.Seed}. It is a starting point for task distillation, not a model for a task.",
+            Story = story,
+            Pipeline = embedder ? ModelCard.SentenceSimilarity : null,
             Data = string.Empty,
             Labels = [],
-            Usage = "limbeck compress --teacher-model TEACHER --student-model . --train-file FILE --output-dir student",
+            Usage = embedder
+                ? "limbeck evaluate . --zero-shot --data-file PAIRS.tsv --text-column sentence1 --pair-column sentence2 --label-column score"
+                : "limbeck compress --teacher-model TEACHER --student-model . --train-file FILE --output-dir student",
         }.Write(settings.OutputDir!);
         TrainingReport report = new()
         {
@@ -270,6 +274,19 @@ internal static class GeneralStage
             Settings = settings,
         };
         report.Write();
+        new CorpusReport
+        {
+            Verb = "compress",
+            Settings = settings,
+            Results = report,
+            Corpus = settings.TrainCorpus!,
+            Title = $"{settings.StudentModel} distilled from {name} on raw text",
+            Story = story,
+            StartModel = settings.StudentModel!,
+            Teacher = teacher,
+            TeacherFolder = settings.TeacherModel,
+            Map = map,
+        }.Write(context);
         return report;
     }
 }

@@ -8,6 +8,9 @@ namespace Limbeck.Training.Jobs;
 /// <summary>A model's README.md with the front matter that the Hugging Face hub reads.</summary>
 internal sealed record ModelCard
 {
+    /// <summary>The hub's name of what a sentence embedder does.</summary>
+    public const string SentenceSimilarity = "sentence-similarity";
+
     /// <summary>The card's title.</summary>
     public required string Title { get; init; }
 
@@ -84,7 +87,7 @@ internal sealed record ModelCard
         }
 
         card.Append(CultureInfo.InvariantCulture, $"base_model: {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(BaseModel)))}\n");
-        card.Append(CultureInfo.InvariantCulture, $"library_name: transformers\npipeline_tag: {Pipeline ?? (Labels.Count > 0 ? "text-classification" : "feature-extraction")}\n");
+        card.Append(CultureInfo.InvariantCulture, $"library_name: {(Pipeline == SentenceSimilarity ? "sentence-transformers" : "transformers")}\npipeline_tag: {Pipeline ?? (Labels.Count > 0 ? "text-classification" : "feature-extraction")}\n");
         card.Append(Task is null ? string.Empty : "datasets:\n- nyu-mll/glue\n");
         if (Metrics is not null)
         {

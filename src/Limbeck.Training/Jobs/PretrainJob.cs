@@ -127,7 +127,17 @@ public static class PretrainJob
             Settings = settings,
         };
         report.Write();
-        WriteCard(settings, report, stage);
+        string story = WriteCard(settings, report, stage);
+        new CorpusReport
+        {
+            Verb = "pretrain",
+            Settings = settings,
+            Results = report,
+            Corpus = settings.TrainFile!,
+            Title = $"Masked language modelling: {Path.GetFileName(Path.TrimEndingDirectorySeparator(folder))}",
+            Story = story,
+            StartModel = folder,
+        }.Write(context);
         return (plan, report);
     }
 
@@ -229,15 +239,18 @@ public static class PretrainJob
         return scorer?.Score(saved, context.Team, context.Cancellation);
     }
 
-    private static void WriteCard(PretrainSettings settings, TrainingReport report, Stage stage)
+    /// <summary>Writes the model card.</summary>
+    /// <returns>What was done, in a sentence.</returns>
+    private static string WriteCard(PretrainSettings settings, TrainingReport report, Stage stage)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(settings.ModelNameOrPath!));
         StageSettings how = settings.Training;
+        string story = $"Masked language modelling with Limbeck{(settings.FreezeEncoder ? ", the encoder frozen" : string.Empty)}: {report.Steps} steps of {how.PerDeviceTrainBatchSize * how.GradientAccumulationSteps} sequences, {report.Tokens} tokens, {100 * settings.MlmProbability:0.#} % of them masked, learning rate {stage.Optimizer.LearningRate}, at most {report.MaxSeqLength} tokens a sequence, seed {settings.Seed}.";
         new ModelCard
         {
             Title = settings.FreezeEncoder ? $"{name} with a masked-language-model head" : $"{name}, pretrained further",
             BaseModel = settings.ModelNameOrPath!,
-            Story = $"Masked language modelling with Limbeck{(settings.FreezeEncoder ? ", the encoder frozen" : string.Empty)}: {report.Steps} steps of {how.PerDeviceTrainBatchSize * how.GradientAccumulationSteps} sequences, {report.Tokens} tokens, {100 * settings.MlmProbability:0.#} % of them masked, learning rate {stage.Optimizer.LearningRate}, at most {report.MaxSeqLength} tokens a sequence, seed {settings.Seed}.",
+            Story = story,
             Pipeline = "fill-mask",
             Usage = "limbeck doctor .",
             Data = report.EvalData is null ? string.Empty : Path.GetFileName(report.EvalData),
@@ -245,5 +258,6 @@ public static class PretrainJob
             Rows = report.EvalRows,
             Labels = [],
         }.Write(settings.OutputDir!);
+        return story;
     }
 }

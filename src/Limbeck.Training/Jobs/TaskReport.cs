@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Limbeck.Inference;
 using Limbeck.Models;
 using Limbeck.Tokenization;
@@ -10,31 +9,13 @@ using Limbeck.Training.Metrics;
 namespace Limbeck.Training.Jobs;
 
 /// <summary>Makes the report of a run that trained a classifier or regression, after its model is written.</summary>
-internal sealed record TaskReport
+internal sealed record TaskReport : JobReport<TaskSettings>
 {
-    /// <summary>The tool's verb that runs such a job.</summary>
-    public required string Verb { get; init; }
-
-    /// <summary>The settings.</summary>
-    public required TaskSettings Settings { get; init; }
-
     /// <summary>The settings of the last stages alone, where others came before; otherwise null.</summary>
     public TaskSettings? LastStages { get; init; }
 
-    /// <summary>What results.json says.</summary>
-    public required TrainingReport Results { get; init; }
-
     /// <summary>The rows.</summary>
     public required TaskData Task { get; init; }
-
-    /// <summary>What was done, in one or two sentences.</summary>
-    public required string Story { get; init; }
-
-    /// <summary>One line that names the model and its task.</summary>
-    public required string Title { get; init; }
-
-    /// <summary>The model that training started from, or the student's shape.</summary>
-    public required string StartModel { get; init; }
 
     /// <summary>The saved model's outputs for the scored rows in the task's order; null when nothing was scored.</summary>
     public float[]? Answers { get; init; }
@@ -73,22 +54,8 @@ internal sealed record TaskReport
         }
     }
 
-    /// <summary>Makes and writes the report. The model is written already, so whatever goes wrong here is only told.</summary>
-    /// <param name="context">What the job runs with.</param>
-    public void Write(JobContext context)
-    {
-        try
-        {
-            ReportFiles.Write(Results.OutputDir, Make(context));
-            context.Messages.WriteLine($"report: {Path.Combine(Results.OutputDir, ReportFiles.Page)}");
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            context.Messages.WriteLine($"warning: the report could not be made ({e.GetType().Name}: {e.Message}); model and results are complete without it. Run the same command with --resume to make it again");
-        }
-    }
-
-    private RunReport Make(JobContext context)
+    /// <inheritdoc/>
+    protected override RunReport Make(JobContext context)
     {
         string folder = Results.OutputDir;
         using BertModel model = BertModel.Load(folder, HeadKind.Classifier, out _);
@@ -116,40 +83,18 @@ internal sealed record TaskReport
         {
             Title = Title,
             Story = Story,
-            Run = Run(),
+            Run = Run(Task.Train.Name, Teacher?.Folder),
             Machine = ReportMachine.Here(context.Team),
             Scores = own is null ? null : Scores(own, teacher, model.ParameterCount),
             Models = models,
             Timing = Settings.NoReportTiming ? null : Timing(model, tokenizer, rows, encoded, context),
-            Curves = CurveReader.Read(Path.Combine(folder, "metrics.jsonl")),
+            Curves = Curves(),
             Layers = layers,
             Examples = own?.Examples(teacher),
             Predictions = own?.Compact() is string compact && own.CompactGold() is string gold ? new ReportPredictions(rows.Sha256, gold, compact, teacher?.Compact()) : null,
             Notes = notes,
         };
     }
-
-    private ReportRun Run() => new()
-    {
-        Method = Results.Method,
-        Date = DateTimeOffset.UtcNow,
-        OutputDir = Results.OutputDir,
-        Task = Results.Task,
-        TrainData = Task.Train.Name,
-        TrainRows = Results.TrainRows,
-        EvalData = Results.EvalData,
-        EvalRows = Results.EvalRows,
-        StartModel = StartModel,
-        TeacherModel = Teacher?.Folder,
-        Seed = Settings.Seed,
-        Steps = Results.Steps,
-        Tokens = Results.Tokens,
-        Seconds = Results.Seconds,
-        PeakActivationBytes = Results.PeakActivationBytes,
-        MaxSeqLength = Results.MaxSeqLength,
-        Command = CommandLine.Of(Verb, Settings),
-        Recipe = Recipe(),
-    };
 
     private ReportScores Scores(Answers own, Answers? teacher, long weights)
     {
@@ -223,19 +168,5 @@ internal sealed record TaskReport
 
         TextInput[] texts = [.. rows.Examples.Select(example => new TextInput(example.Text, example.Pair))];
         return SpeedMeasurement.Run(models, texts, (double)encoded.Tokens / encoded.Count, SpeedMeasurement.Budget, context.Cancellation);
-    }
-
-    private string Recipe()
-    {
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter json = new(stream))
-        {
-            json.WriteStartObject();
-            json.WriteString("job", Verb);
-            SettingsSchema.Write(Settings, json);
-            json.WriteEndObject();
-        }
-
-        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
     }
 }

@@ -61,10 +61,6 @@ public abstract record TaskSettings : TrainingSettings
     [Setting("Finished runs for the report to compare with, such as the same student trained with --no-teacher: folders or results.json files, separated by commas.")]
     public string? BaselineResults { get; init; }
 
-    /// <summary>Leave the report's timing out.</summary>
-    [Setting("Do not measure latency and throughput for the report, which takes about four seconds.")]
-    public bool NoReportTiming { get; init; }
-
     /// <summary>The classifier's head.</summary>
     [Setting("Classifier head: tanh (Hugging Face's) or relu (TinyBERT's relu of the tanh); by default the starting model's.", Choices = "tanh|relu")]
     public string? Head { get; init; }

@@ -57,6 +57,10 @@ public abstract record TrainingSettings : ISettings
     [Setting("Write TensorBoard event files.")]
     public bool Tensorboard { get; init; } = true;
 
+    /// <summary>Leave the report's timing out.</summary>
+    [Setting("Do not measure latency and throughput for the report, which takes about four seconds.")]
+    public bool NoReportTiming { get; init; }
+
     /// <summary>Dropout of the trained model.</summary>
     [Setting("Dropout of the hidden states and attention while training; by default the starting model's.")]
     public double? Dropout { get; init; }

@@ -38,6 +38,12 @@ public sealed class GeneralStageTests
             Assert.Contains(part, messages, StringComparison.Ordinal);
         }
 
+        string page = File.ReadAllText(Path.Combine(job["general"], "report.html"));
+        foreach (string part in (string[])["a student of raw text has no task yet", "hidden states", "smaller than the teacher", "corpus.txt"])
+        {
+            Assert.Contains(part, page, StringComparison.Ordinal);
+        }
+
         Assert.Contains("feature-extraction", File.ReadAllText(Path.Combine(job["general"], "README.md")), StringComparison.Ordinal);
         double[] losses = [.. File.ReadLines(Path.Combine(job["general"], "metrics.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble())];
         Assert.True(losses[^1] < 0.9 * losses[0], $"the loss goes from {losses[0]} to {losses[^1]}");
@@ -229,6 +235,7 @@ public sealed class GeneralStageTests
         double[] losses = [.. File.ReadLines(Path.Combine(job["general"], "metrics.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("sentence_loss").GetDouble())];
         Assert.True(losses[^1] < 0.8 * losses[0], $"the sentence loss goes from {losses[0]} to {losses[^1]}");
         SentenceTransformerConfig saved = SentenceTransformerFiles.Read(job["general"])!;
+        Assert.Contains("pipeline_tag: sentence-similarity", File.ReadAllText(Path.Combine(job["general"], "README.md")), StringComparison.Ordinal);
         Assert.Equal((pooling, true, 20), (saved.Pooling, saved.Normalize, saved.MaxSequenceLength));
         using SentenceEmbedder embedder = SentenceEmbedder.Load(job["general"]);
         Assert.Equal(16, embedder.Embed("good film").Length);
@@ -280,6 +287,7 @@ public sealed class GeneralStageTests
             MaxSeqLength = 24,
             OutputDir = job[output],
             CacheDir = job["cache"],
+            NoReportTiming = true,
             General = new CompressSettings().General with { NumTrainEpochs = 2, PerDeviceTrainBatchSize = 4, GradientAccumulationSteps = 2, LearningRate = 2e-3, LrSchedulerType = "constant" },
         };
     }

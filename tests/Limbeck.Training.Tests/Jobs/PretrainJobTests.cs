@@ -35,6 +35,12 @@ public sealed class PretrainJobTests
         Assert.Equal(Math.Exp(report.Metrics["loss"]), report.Metrics["perplexity"]);
 
         string folder = job["mlm"];
+        string page = File.ReadAllText(Path.Combine(folder, "report.html"));
+        foreach (string part in (string[])["before training", "by frequency alone", "perplexity", "limbeck pretrain"])
+        {
+            Assert.Contains(part, page, StringComparison.Ordinal);
+        }
+
         foreach (string file in (string[])["config.json", "model.safetensors", "vocab.txt", "tokenizer.json", "README.md", "results.json", "metrics.jsonl"])
         {
             Assert.True(File.Exists(Path.Combine(folder, file)), file);
@@ -204,6 +210,7 @@ public sealed class PretrainJobTests
         OutputDir = job[output],
         CacheDir = job["cache"],
         SaveSteps = 4,
+        NoReportTiming = true,
         Dropout = 0,
         Training = new StageSettings { NumTrainEpochs = 12, LearningRate = 1e-2, PerDeviceTrainBatchSize = 16 },
     };

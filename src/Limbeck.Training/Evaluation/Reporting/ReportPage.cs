@@ -102,7 +102,7 @@ public static class ReportPage
         html.Open("section").Element("h2", "Scores");
         if (report.Scores is not ReportScores scores)
         {
-            html.Element("p", "Nothing was scored: there were no labelled rows beside those to train on. Give --validation-file or --validation-split.", ("class", "note")).CloseLine();
+            html.Element("p", report.NothingScored, ("class", "note")).CloseLine();
             return;
         }
 
@@ -318,7 +318,7 @@ public static class ReportPage
             "p",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"Measured once after training, on {timing.LatencyTexts} and {timing.ThroughputTexts} of the scored texts ({timing.MeanTokens:0.0} tokens on average), tokenizing included, with {Threads(report.Machine)}{(teacher is null ? string.Empty : "; the models took turns")}. What else the machine did then is in it."),
+                $"Measured once after training, on {timing.LatencyTexts} and {timing.ThroughputTexts} {(report.Scores is null ? "of the texts" : "of the scored texts")} ({timing.MeanTokens:0.0} tokens on average), tokenizing included, with {Threads(report.Machine)}{(teacher is null ? string.Empty : "; the models took turns")}. What else the machine did then is in it."),
             ("class", "note")).CloseLine();
     }
 

@@ -18,6 +18,9 @@ public sealed record RunReport
     /// <summary>The scores; null when nothing was scored.</summary>
     public ReportScores? Scores { get; init; }
 
+    /// <summary>What the page says where nothing was scored.</summary>
+    public string NothingScored { get; init; } = "Nothing was scored: there were no labelled rows beside those to train on. Give --validation-file or --validation-split.";
+
     /// <summary>This model, and after it its teacher when there is one.</summary>
     public IReadOnlyList<ReportModel> Models { get; init; } = [];
 
