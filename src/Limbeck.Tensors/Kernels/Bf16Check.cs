@@ -21,7 +21,7 @@ internal static unsafe class Bf16Check
         float* portable = stackalloc float[Rows * Vectors * Lane];
         Fill(random, new Span<uint>(a, Pairs * Bf16TileCode.MostRows * 2));
         Fill(random, new Span<uint>(b, Pairs * Vectors * Lane));
-        Bf16TileCall call = new() { Pairs = Pairs, A = a, B = b, C = own, LdcBytes = Vectors * Lane * sizeof(float), LastMask = Bf16Tile.Mask(Lane), Ahead = (byte*)a };
+        Bf16TileCall call = new() { Pairs = Pairs, A = a, B = b, C = own, LdcBytes = Vectors * Lane * sizeof(float), LastMask = Bf16TileCall.Mask(Lane), Ahead = (byte*)a };
         code[Bf16TileCode.Number(Rows, Vectors, false)](&call);
         call.C = portable;
         Bf16TileKernel.Run(Rows, Vectors, false, &call);

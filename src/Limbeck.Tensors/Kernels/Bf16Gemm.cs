@@ -269,7 +269,7 @@ internal static unsafe class Bf16Gemm
                 int width = job->panels.Width(panel);
                 int columns = Math.Min(width, job->N - column);
                 int vectors = width / GemmTile.Lane;
-                call->LastMask = Bf16Tile.Mask(columns - width + GemmTile.Lane);
+                call->LastMask = Bf16TileCall.Mask(columns - width + GemmTile.Lane);
                 if (job->PackedB != null)
                 {
                     call->B = job->Packed(column) + ((nint)Bf16Packing.Pairs(block) * width);

@@ -9,10 +9,6 @@ internal static unsafe class Bf16Tile
     // By Bf16TileCode.Number; null where the portable code runs.
     private static readonly delegate* unmanaged<void*, void>[]? Generated = Load();
 
-    /// <summary>The mask of a vector's first lanes.</summary>
-    /// <param name="lanes">1 to <see cref="GemmTile.Lane"/>.</param>
-    public static nint Mask(int lanes) => (1 << lanes) - 1;
-
     /// <summary>One tile: C = A * panel (+ C when accumulating).</summary>
     /// <param name="rows">1..<see cref="GemmTile.Rows"/>.</param>
     /// <param name="vectors">Vectors of the panel, 1..3.</param>

@@ -61,4 +61,8 @@ internal unsafe struct Bf16TileCall
     /// <summary>Distance in bytes; 0 when there is nothing to fetch.</summary>
     [FieldOffset(AheadBytesOffset)]
     public nint AheadBytes;
+
+    /// <summary>The mask of a vector's first lanes.</summary>
+    /// <param name="lanes">1 to <see cref="GemmTile.Lane"/>.</param>
+    public static nint Mask(int lanes) => (1 << lanes) - 1;
 }
