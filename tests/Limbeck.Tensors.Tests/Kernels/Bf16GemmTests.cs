@@ -6,7 +6,7 @@ namespace Limbeck.Tensors.Tests.Kernels;
 /// <summary>The whole product in bfloat16: against float64 sums of the rounded operands, and bit for bit against the instruction's definition.</summary>
 public sealed unsafe class Bf16GemmTests : IDisposable
 {
-    // Error of an element as a share of the sum of its terms' magnitudes. Worst seen 2.4e-7.
+    // Error of an element as a share of the sum of its terms' magnitudes. Worst seen 1.4e-7 (on all tiers, as the bits are the same).
     private const double Tolerance = 7e-7;
 
     // Longest block of k, as the product cuts it: 1000 becomes 500 + 500.
