@@ -19,7 +19,6 @@ public static class Bf16
 
     static Bf16()
     {
-        IsEmulationWanted = string.Equals(Environment.GetEnvironmentVariable(Variable), "portable", StringComparison.OrdinalIgnoreCase);
         Code = Load(out string reason);
         Reason = Code is null || Bf16Check.MatchesPortable(Code) ? reason
             : reason + ", but this CPU does not round as Intel documents it: results differ from the portable path's in the last bits";
@@ -28,8 +27,8 @@ public static class Bf16
     /// <summary>Whether products in bfloat16 run on the CPU's own instruction, and so about twice as fast as in float32.</summary>
     public static bool IsAccelerated => Code is not null;
 
-    /// <summary>Whether <see cref="Variable"/> asks for the portable path.</summary>
-    public static bool IsEmulationWanted { get; }
+    /// <summary>Whether <see cref="Variable"/> asks for the portable path. Only what it is when bf16 is first used switches the CPU's instruction off.</summary>
+    public static bool IsEmulationWanted => string.Equals(Environment.GetEnvironmentVariable(Variable), "portable", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What was found, in words for a user.</summary>
     public static string Reason { get; }
