@@ -5,8 +5,8 @@ namespace Limbeck.Tensors.Kernels;
 /// <summary>The matrix product with operands rounded to bfloat16 and float32 sums, all cores. <see cref="Gemm"/> checks the arguments and says what they mean.</summary>
 /// <remarks>
 /// Cut as the float32 product is: blocks of k of one length given by k alone, tasks that are chunks of strips and panels, bits that do not depend on the number of threads.
-/// Unlike there, A is always packed, since it must be rounded: a task packs a block of its own strips, then multiplies it with panel after panel. B is packed beforehand
-/// where it is stored [n, k], else a panel at a time by the task that needs it.
+/// Unlike there, both operands are always packed, since they must be rounded and two steps must share a word: B beforehand by all threads, a block of A by the task that
+/// multiplies it with panel after panel.
 /// </remarks>
 internal static unsafe class Bf16Gemm
 {
@@ -59,14 +59,7 @@ internal static unsafe class Bf16Gemm
             Accumulate = accumulate,
             Epilogue = epilogue,
         };
-        if (transposeB)
-        {
-            job.PackAndMultiply(team);
-        }
-        else
-        {
-            job.Multiply(team);
-        }
+        job.PackAndMultiply(team);
     }
 
     /// <summary>C = A B (+ C when accumulating) with B packed beforehand, then the epilogue.</summary>
@@ -118,7 +111,7 @@ internal static unsafe class Bf16Gemm
         public bool Accumulate;
         public GemmEpilogue Epilogue;
 
-        // Panels from firstPanel on; null when tasks pack for themselves.
+        // Panels from firstPanel on.
         public uint* PackedB;
 
         private GemmPanels panels;
@@ -173,7 +166,7 @@ internal static unsafe class Bf16Gemm
             int column = job->panels.Start(job->firstPanel + task);
             int width = job->panels.Width(job->firstPanel + task);
             float* source = job->B + (job->TransposeB ? column * job->Ldb : column);
-            Bf16Packing.PackPanel(job->TransposeB, Math.Min(width, job->N - column), width, job->K, source, job->Ldb, job->Packed(column));
+            Bf16Packing.Pack(job->TransposeB, Math.Min(width, job->N - column), width, job->K, source, job->Ldb, job->Packed(column));
         }
 
         private void MultiplyPanels(WorkerTeam team)
@@ -217,7 +210,6 @@ internal static unsafe class Bf16Gemm
             private readonly int endRow;
             private readonly int firstPanel;
             private readonly int endPanel;
-            private readonly uint* panelCopy;
             private readonly uint* groups;
             private int block;
             private int steps;
@@ -231,9 +223,7 @@ internal static unsafe class Bf16Gemm
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
                 nint pairs = Bf16Packing.Pairs(job->blockK);
-                nint panelWords = job->PackedB == null ? GemmTile.Columns * pairs : 0;
-                panelCopy = (uint*)GemmWorkspace.ForTask(panelWords + ((endRow - firstRow + Bf16Packing.Group) * pairs));
-                groups = panelCopy + panelWords;
+                groups = (uint*)GemmWorkspace.ForTask((endRow - firstRow + Bf16Packing.Group) * pairs);
                 call->LdcBytes = job->Ldc * sizeof(float);
             }
 
@@ -256,11 +246,8 @@ internal static unsafe class Bf16Gemm
 
             private readonly void PackA()
             {
-                for (int row = firstRow; row < endRow; row += Bf16Packing.Group)
-                {
-                    float* source = job->TransposeA ? job->A + (block * job->Lda) + row : job->A + (row * job->Lda) + block;
-                    Bf16Packing.PackPanel(!job->TransposeA, Math.Min(Bf16Packing.Group, endRow - row), Bf16Packing.Group, steps, source, job->Lda, groups + ((row - firstRow) * call->Pairs));
-                }
+                float* source = job->TransposeA ? job->A + (block * job->Lda) + firstRow : job->A + (firstRow * job->Lda) + block;
+                Bf16Packing.Pack(!job->TransposeA, endRow - firstRow, Bf16Packing.Group, steps, source, job->Lda, groups);
             }
 
             private readonly void MultiplyPanel(int panel)
@@ -270,16 +257,7 @@ internal static unsafe class Bf16Gemm
                 int columns = Math.Min(width, job->N - column);
                 int vectors = width / GemmTile.Lane;
                 call->LastMask = Bf16TileCall.Mask(columns - width + GemmTile.Lane);
-                if (job->PackedB != null)
-                {
-                    call->B = job->Packed(column) + ((nint)Bf16Packing.Pairs(block) * width);
-                }
-                else
-                {
-                    call->B = panelCopy;
-                    Bf16Packing.PackPanel(false, columns, width, steps, job->B + (block * job->Ldb) + column, job->Ldb, panelCopy);
-                }
-
+                call->B = job->Packed(column) + ((nint)Bf16Packing.Pairs(block) * width);
                 bool accumulate = job->Accumulate || block > 0;
                 bool finishes = block + steps == job->K && !job->Epilogue.IsEmpty;
                 for (int row = firstRow; row < endRow; row += GemmTile.Rows)
@@ -297,7 +275,7 @@ internal static unsafe class Bf16Gemm
                 }
             }
 
-            // The next panel of a packed B is fetched by the first tiles of this one, a cache line with each pair; the last panel is followed by the
+            // The next panel is fetched by the first tiles of this one, a cache line with each pair; the last panel is followed by the
             // first one of the next block.
             private readonly void FetchAhead(int panel, int tile)
             {
@@ -306,7 +284,7 @@ internal static unsafe class Bf16Gemm
                 int column = job->panels.Start(next);
                 int width = job->panels.Width(next);
                 int step = wraps ? block + steps : block;
-                if (job->PackedB == null || tile * Line >= width * sizeof(uint) || step >= job->K)
+                if (tile * Line >= width * sizeof(uint) || step >= job->K)
                 {
                     call->Ahead = (byte*)call->A;
                     call->AheadBytes = 0;

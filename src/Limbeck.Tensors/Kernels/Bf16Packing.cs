@@ -17,59 +17,85 @@ internal static unsafe class Bf16Packing
     /// <param name="k">Steps.</param>
     public static int Pairs(int k) => (k / 2) + (k & 1);
 
-    /// <summary>Packs one panel.</summary>
+    /// <summary>Packs one panel after the other.</summary>
     /// <param name="transposed">Whether the source is stored [n, k], else [k, n].</param>
-    /// <param name="columns">Columns that the source has here, 1..width.</param>
-    /// <param name="width">Columns of the panel, a whole number of vectors.</param>
+    /// <param name="columns">Columns to pack, 1 or more; the last panel's others become zero.</param>
+    /// <param name="width">Columns of a panel, a whole number of vectors.</param>
     /// <param name="k">Steps.</param>
-    /// <param name="source">The first of the panel's elements.</param>
+    /// <param name="source">The first panel's first element.</param>
     /// <param name="stride">Distance of the source's stored rows in floats.</param>
-    /// <param name="panel">Receives [Pairs(k), width].</param>
-    public static void PackPanel(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panel)
+    /// <param name="panels">Receives [Pairs(k), width] for each panel.</param>
+    public static void Pack(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels)
     {
         switch (Cpu.Tier)
         {
             case CpuTier.Avx512:
-                PackPanel<Lanes16>(transposed, columns, width, k, source, stride, panel);
+                Pack<Lanes16>(transposed, columns, width, k, source, stride, panels);
                 break;
             case CpuTier.Avx2:
-                PackPanel<Lanes8>(transposed, columns, width, k, source, stride, panel);
+                Pack<Lanes8>(transposed, columns, width, k, source, stride, panels);
                 break;
             default:
-                PackPanel<Lanes4>(transposed, columns, width, k, source, stride, panel);
+                Pack<Lanes4>(transposed, columns, width, k, source, stride, panels);
                 break;
         }
     }
 
-    private static void PackPanel<V>(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panel)
+    private static void Pack<V>(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels)
         where V : struct, ILanes<V>
     {
-        for (int x = 0; x < width; x += V.Count)
+        if (!transposed)
         {
-            int lanes = Math.Clamp(columns - x, 0, V.Count);
-            if (transposed)
+            PackStoredRows<V>(columns, width, k, source, stride, panels);
+            return;
+        }
+
+        for (int first = 0; first < columns; first += width)
+        {
+            for (int x = 0; x < width; x += V.Count)
             {
-                PackStoredColumns<V>(lanes, width, k, source + (x * stride), stride, panel + x);
-            }
-            else
-            {
-                PackStoredRows<V>(lanes, width, k, source + x, stride, panel + x);
+                int lanes = Math.Clamp(columns - first - x, 0, V.Count);
+                PackStoredColumns<V>(lanes, width, k, source + ((first + x) * stride), stride, panels + ((nint)first * Pairs(k)) + x);
             }
         }
     }
 
+    // Two stored rows at a time from end to end, so that they are read as they lie.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackStoredRows<V>(int lanes, int width, int k, float* source, nint stride, uint* panel)
+    private static void PackStoredRows<V>(int columns, int width, int k, float* source, nint stride, uint* panels)
         where V : struct, ILanes<V>
     {
-        bool whole = lanes == V.Count;
+        nint panelWords = (nint)width * Pairs(k);
         for (int p = 0; p < k; p += 2)
         {
-            V earlier = whole ? V.Load(source) : V.Load(source, lanes);
-            V later = p + 1 == k ? V.Zero : whole ? V.Load(source + stride) : V.Load(source + stride, lanes);
-            V.Store(Bf16Rounding.Pair(earlier, later), (float*)panel);
+            bool last = p + 1 == k;
+            uint* target = panels;
+            for (int first = 0; first < columns; first += width)
+            {
+                for (int x = 0; x < width; x += V.Count)
+                {
+                    int lanes = columns - first - x;
+                    float* from = source + first + x;
+                    V earlier, later = V.Zero;
+                    if (lanes >= V.Count)
+                    {
+                        earlier = V.Load(from);
+                        later = last ? later : V.Load(from + stride);
+                    }
+                    else
+                    {
+                        earlier = V.Load(from, Math.Max(0, lanes));
+                        later = last ? later : V.Load(from + stride, Math.Max(0, lanes));
+                    }
+
+                    V.Store(Bf16Rounding.Pair(earlier, later), (float*)(target + x));
+                }
+
+                target += panelWords;
+            }
+
             source += 2 * stride;
-            panel += width;
+            panels += width;
         }
     }
 
@@ -78,23 +104,37 @@ internal static unsafe class Bf16Packing
     private static void PackStoredColumns<V>(int lanes, int width, int k, float* source, nint stride, uint* panel)
         where V : struct, ILanes<V>
     {
+        float* steps = stackalloc float[32];
         int p = 0;
         if (lanes == V.Count)
         {
+            // 16 steps of one stored row are a cache line: it is read at once, since as many rows as there are lanes may fall into the same few sets of the cache.
+            for (; p <= k - 16; p += 16)
+            {
+                float* from = source + p;
+                V a0 = V.LoadGroups(from, stride), b0 = V.LoadGroups(from + 4, stride), c0 = V.LoadGroups(from + 8, stride), d0 = V.LoadGroups(from + 12, stride);
+                from += stride;
+                V a1 = V.LoadGroups(from, stride), b1 = V.LoadGroups(from + 4, stride), c1 = V.LoadGroups(from + 8, stride), d1 = V.LoadGroups(from + 12, stride);
+                from += stride;
+                V a2 = V.LoadGroups(from, stride), b2 = V.LoadGroups(from + 4, stride), c2 = V.LoadGroups(from + 8, stride), d2 = V.LoadGroups(from + 12, stride);
+                from += stride;
+                V a3 = V.LoadGroups(from, stride), b3 = V.LoadGroups(from + 4, stride), c3 = V.LoadGroups(from + 8, stride), d3 = V.LoadGroups(from + 12, stride);
+                StoreTransposed(a0, a1, a2, a3, panel, width);
+                StoreTransposed(b0, b1, b2, b3, panel + (2 * width), width);
+                StoreTransposed(c0, c1, c2, c3, panel + (4 * width), width);
+                StoreTransposed(d0, d1, d2, d3, panel + (6 * width), width);
+                panel += 8 * width;
+            }
+
             for (; p <= k - 4; p += 4)
             {
-                V r0 = V.LoadGroups(source + p, stride);
-                V r1 = V.LoadGroups(source + p + stride, stride);
-                V r2 = V.LoadGroups(source + p + (2 * stride), stride);
-                V r3 = V.LoadGroups(source + p + (3 * stride), stride);
-                V.TransposeGroups(ref r0, ref r1, ref r2, ref r3);
-                V.Store(Bf16Rounding.Pair(r0, r1), (float*)panel);
-                V.Store(Bf16Rounding.Pair(r2, r3), (float*)(panel + width));
+                float* from = source + p;
+                StoreTransposed(
+                    V.LoadGroups(from, stride), V.LoadGroups(from + stride, stride), V.LoadGroups(from + (2 * stride), stride), V.LoadGroups(from + (3 * stride), stride), panel, width);
                 panel += 2 * width;
             }
         }
 
-        float* steps = stackalloc float[32];
         for (; p < k; p += 2)
         {
             for (int i = 0; i < V.Count; i++)
@@ -106,5 +146,15 @@ internal static unsafe class Bf16Packing
             V.Store(Bf16Rounding.Pair(V.Load(steps), V.Load(steps + V.Count)), (float*)panel);
             panel += width;
         }
+    }
+
+    // Four steps of as many columns as there are lanes: two pairs.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreTransposed<V>(V r0, V r1, V r2, V r3, uint* panel, int width)
+        where V : struct, ILanes<V>
+    {
+        V.TransposeGroups(ref r0, ref r1, ref r2, ref r3);
+        V.Store(Bf16Rounding.Pair(r0, r1), (float*)panel);
+        V.Store(Bf16Rounding.Pair(r2, r3), (float*)(panel + width));
     }
 }
