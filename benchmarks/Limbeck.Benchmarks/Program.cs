@@ -4,6 +4,19 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        try
+        {
+            return Run(args);
+        }
+        catch (ArgumentException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 2;
+        }
+    }
+
+    private static int Run(string[] args)
+    {
         string verb = args.Length > 0 ? args[0] : "";
         string[] rest = args.Length > 0 ? args[1..] : args;
         switch (verb)
