@@ -37,8 +37,9 @@ internal static unsafe class GemmBenchmark
         int threads = BenchmarkOptions.Integer(args, "--threads", WorkerTeam.DefaultThreads);
         double seconds = BenchmarkOptions.Number(args, "--seconds", 1);
         string filter = BenchmarkOptions.Text(args, "--filter") ?? "";
+        Precision precision = BenchmarkOptions.Precision(args);
         using var team = new WorkerTeam(threads);
-        Console.WriteLine($"tier {Cpu.Tier}, {threads} threads");
+        Console.WriteLine($"tier {Cpu.Tier}, {threads} threads, {precision} against the peak of {precision}");
         Console.WriteLine("| rows x in x out | form | ms | GFLOPS | peak | share |");
         Console.WriteLine("|---|---|---:|---:|---:|---:|");
         foreach ((int rows, int inputs, int outputs) in Shapes)
@@ -52,7 +53,7 @@ internal static unsafe class GemmBenchmark
                     continue;
                 }
 
-                (double time, double peak) = Measure(form, rows, inputs, outputs, team, seconds);
+                (double time, double peak) = Measure(form, rows, inputs, outputs, team, seconds, precision);
                 double rate = 2.0 * rows * inputs * outputs / time;
                 Console.WriteLine($"| {rows}x{inputs}x{outputs} | {form} | {time * 1e3:F3} | {rate / 1e9:F1} | {peak / 1e9:F1} | {rate / peak:P1} |");
             }
@@ -61,18 +62,18 @@ internal static unsafe class GemmBenchmark
         return 0;
     }
 
-    private static (double Time, double Peak) Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds)
+    private static (double Time, double Peak) Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds, Precision precision)
     {
         var random = new Random(1);
         float* x = Fill(random, (long)rows * inputs);
         float* w = Fill(random, (long)outputs * inputs);
         float* y = Fill(random, (long)rows * outputs);
-        PackedWeights packed = PackedWeights.Pack(true, outputs, inputs, w, inputs, team);
+        PackedWeights packed = PackedWeights.Pack(true, outputs, inputs, w, inputs, team, precision);
         double best = double.MaxValue, peak = 0;
         long start = Stopwatch.GetTimestamp();
         do
         {
-            peak = Math.Max(peak, MachinePeak.MeasureFlops(team, 0.002));
+            peak = Math.Max(peak, MachinePeak.MeasureFlops(team, 0.002, precision));
             long round = Stopwatch.GetTimestamp();
             do
             {
@@ -80,16 +81,16 @@ internal static unsafe class GemmBenchmark
                 switch (form)
                 {
                     case Form.Forward:
-                        Gemm.Multiply(false, true, rows, outputs, inputs, x, inputs, w, inputs, y, outputs, false, default, team);
+                        Gemm.Multiply(false, true, rows, outputs, inputs, x, inputs, w, inputs, y, outputs, false, default, team, precision);
                         break;
                     case Form.Packed:
                         Gemm.Multiply(rows, x, inputs, packed, y, outputs, false, default, team);
                         break;
                     case Form.InputGradient:
-                        Gemm.Multiply(false, false, rows, inputs, outputs, y, outputs, w, inputs, x, inputs, false, default, team);
+                        Gemm.Multiply(false, false, rows, inputs, outputs, y, outputs, w, inputs, x, inputs, false, default, team, precision);
                         break;
                     default:
-                        Gemm.Multiply(true, false, outputs, inputs, rows, y, outputs, x, inputs, w, inputs, false, default, team);
+                        Gemm.Multiply(true, false, outputs, inputs, rows, y, outputs, x, inputs, w, inputs, false, default, team, precision);
                         break;
                 }
 

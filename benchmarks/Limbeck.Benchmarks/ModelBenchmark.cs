@@ -12,15 +12,16 @@ namespace Limbeck.Benchmarks;
 /// <summary>Whole models with random weights: the encoder's forward pass, and training steps (forward, backward, AdamW), as shares of the peak measured in the same run: the one kept up for 0.1 s before and after each round, and the best moment's.</summary>
 internal static class ModelBenchmark
 {
-    /// <summary>encoder|train [--threads N] [--models a,b] [--batch N] [--length N] [--rounds N]</summary>
+    /// <summary>encoder|train [--threads N] [--models a,b] [--batch N] [--length N] [--rounds N] [--precision fp32|bf16]</summary>
     public static int Run(string[] args)
     {
         bool training = args[0] == "train";
         using WorkerTeam team = new(BenchmarkOptions.Integer(args, "--threads", WorkerTeam.PhysicalCores));
         int batch = BenchmarkOptions.Integer(args, "--batch", 32);
         int length = BenchmarkOptions.Integer(args, "--length", training ? 64 : 128);
+        Precision precision = BenchmarkOptions.Precision(args);
         int rounds = BenchmarkOptions.Integer(args, "--rounds", 7);
-        Console.WriteLine($"{(training ? "training step (forward, backward, AdamW; dropout 0.1)" : "encoder forward")}, batch {batch} x {length}, {team.Threads} threads, {Cpu.Tier}, median of {rounds}");
+        Console.WriteLine($"{(training ? "training step (forward, backward, AdamW; dropout 0.1)" : "encoder forward")}, batch {batch} x {length}, {team.Threads} threads, {Cpu.Tier}, dense layers in {precision} and shares of its peak, median of {rounds}");
         Console.WriteLine("model     median ms   GFLOPS   of the peak kept up   of the best peak   best of best   activations MB");
         foreach (BenchmarkModel sizes in BenchmarkModel.Chosen(args))
         {
@@ -28,18 +29,18 @@ internal static class ModelBenchmark
             int[] lengths = [.. Enumerable.Repeat(length, batch)];
             (int[] Ids, int[] TypeIds)[] sequences = BenchmarkModel.Sequences(lengths);
             PackedBatch packed = PackedBatch.Pack(sequences);
-            using PackedRunner runner = new(new ModelOptions { Team = team, TokensAtOnce = BenchmarkOptions.Integer(args, "--tokens-at-once", new ModelOptions().TokensAtOnce) });
+            using PackedRunner runner = new(new ModelOptions { Team = team, Precision = precision, TokensAtOnce = BenchmarkOptions.Integer(args, "--tokens-at-once", new ModelOptions().TokensAtOnce) });
             int[] labels = [.. Enumerable.Range(0, batch).Select(i => i % 2)];
-            using Tape tape = new(recording: training, team) { Seed = 1 };
+            using Tape tape = new(recording: training, team) { Seed = 1, Precision = precision };
             using Optimizer optimizer = new(new OptimizerSettings(), model.Parameters, team);
             double flops = sizes.Flops(lengths) * (training ? 3 : 1);
             List<double> times = [];
             List<double> shares = [];
             double bestPeak = 0;
-            double peakBefore = MachinePeak.MeasureSustainedFlops(team, 0.1);
+            double peakBefore = MachinePeak.MeasureSustainedFlops(team, 0.1, precision);
             for (int round = -2; round < rounds; round++)
             {
-                bestPeak = Math.Max(bestPeak, MachinePeak.MeasureFlops(team, 0.02));
+                bestPeak = Math.Max(bestPeak, MachinePeak.MeasureFlops(team, 0.02, precision));
                 long start = Stopwatch.GetTimestamp();
                 if (training)
                 {
@@ -54,7 +55,7 @@ internal static class ModelBenchmark
                 }
 
                 double time = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                double peakAfter = MachinePeak.MeasureSustainedFlops(team, 0.1);
+                double peakAfter = MachinePeak.MeasureSustainedFlops(team, 0.1, precision);
                 if (round >= 0)
                 {
                     times.Add(time);

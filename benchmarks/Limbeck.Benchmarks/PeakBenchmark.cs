@@ -10,15 +10,16 @@ internal static class PeakBenchmark
     {
         int most = BenchmarkOptions.Integer(args, "--threads", WorkerTeam.DefaultThreads);
         double seconds = BenchmarkOptions.Number(args, "--seconds", 1);
-        Console.WriteLine($"tier {Cpu.Tier}, {WorkerTeam.PhysicalCores} physical cores");
-        Console.WriteLine("| threads | GFLOPS | GB/s |");
-        Console.WriteLine("|---:|---:|---:|");
+        Console.WriteLine($"tier {Cpu.Tier}, {WorkerTeam.PhysicalCores} physical cores; bf16: {Bf16.Reason}");
+        Console.WriteLine("| threads | GFLOPS float32 | GFLOPS bf16 | GB/s |");
+        Console.WriteLine("|---:|---:|---:|---:|");
         for (int threads = 1; threads <= most; threads++)
         {
             using var team = new WorkerTeam(threads);
             double flops = MachinePeak.MeasureFlops(team, seconds);
+            string bf16 = Bf16.IsAccelerated ? $"{MachinePeak.MeasureFlops(team, seconds, Precision.Bf16) / 1e9:F1}" : "none";
             double bytes = MachinePeak.MeasureBandwidth(team, seconds);
-            Console.WriteLine($"| {threads} | {flops / 1e9:F1} | {bytes / 1e9:F1} |");
+            Console.WriteLine($"| {threads} | {flops / 1e9:F1} | {bf16} | {bytes / 1e9:F1} |");
         }
 
         return 0;

@@ -4,6 +4,19 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        try
+        {
+            return Run(args);
+        }
+        catch (ArgumentException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 2;
+        }
+    }
+
+    private static int Run(string[] args)
+    {
         string verb = args.Length > 0 ? args[0] : "";
         string[] rest = args.Length > 0 ? args[1..] : args;
         switch (verb)
@@ -27,10 +40,10 @@ internal static class Program
             default:
                 Console.Error.WriteLine($"""
                     Unknown benchmark '{verb}'. Known:
-                      gemm [--threads N] [--filter TEXT] [--seconds S]   float32 matrix products against the peak of the same run
+                      gemm [--threads N] [--filter TEXT] [--seconds S] [--precision fp32|bf16]   matrix products against the peak of the same run
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
                       elementwise                                        GELU, softmax, layer norm, dropout, AdamW: ns per element
-                      encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N]   whole models
+                      encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N] [--precision fp32|bf16]   whole models
                       cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S]   trains and scores one cell of docs/results
                       results [FOLDER]                                   renders docs/results
                       peers encoder [--onnx DIR --node-modules DIR] | text --glue DIR --tokenizer DIR | train [--python PROGRAM]   races against ONNX Runtime and PyTorch

@@ -11,6 +11,7 @@ public sealed unsafe class Parameter : IDisposable
     private readonly Parameter[] parts;
     private Tensor? gradient;
     private PackedWeights? packed;
+    private PackedWeights? packedBf16;
     private bool trainable = true;
     private bool hasGradient;
 
@@ -114,19 +115,20 @@ public sealed unsafe class Parameter : IDisposable
     /// <summary>Drops what was derived from the numbers. To be called by whoever changes <see cref="Value"/> outside an optimizer.</summary>
     public void Changed()
     {
-        (whole ?? this).packed?.Dispose();
-        (whole ?? this).packed = null;
+        (whole ?? this).Forget();
     }
 
     /// <summary>The weight in the layout that products read fastest, made once and kept until the numbers change. [out, in], used as x W^T.</summary>
     /// <param name="team">Packs it, the first time. Several threads may ask at once.</param>
-    internal PackedWeights Packed(WorkerTeam team)
+    /// <param name="precision">The products'. Both kinds may be there at once.</param>
+    internal PackedWeights Packed(WorkerTeam team, Precision precision)
     {
-        PackedWeights? made = Volatile.Read(ref packed);
+        ref PackedWeights? kept = ref precision == Precision.Bf16 ? ref packedBf16 : ref packed;
+        PackedWeights? made = Volatile.Read(ref kept);
         if (made is null)
         {
-            made = PackedWeights.Pack(true, Value.Rows, Value.Columns, Value.Pointer, Value.Columns, team);
-            PackedWeights? first = Interlocked.CompareExchange(ref packed, made, null);
+            made = PackedWeights.Pack(true, Value.Rows, Value.Columns, Value.Pointer, Value.Columns, team, precision);
+            PackedWeights? first = Interlocked.CompareExchange(ref kept, made, null);
             if (first is not null)
             {
                 made.Dispose();
@@ -159,9 +161,16 @@ public sealed unsafe class Parameter : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        packed?.Dispose();
-        packed = null;
+        Forget();
         gradient?.Dispose();
         Value.Dispose();
+    }
+
+    private void Forget()
+    {
+        packed?.Dispose();
+        packed = null;
+        packedBf16?.Dispose();
+        packedBf16 = null;
     }
 }

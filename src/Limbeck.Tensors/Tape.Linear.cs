@@ -4,7 +4,7 @@ namespace Limbeck.Tensors;
 
 public sealed unsafe partial class Tape
 {
-    /// <summary>A dense layer: activation(x W^T + b).</summary>
+    /// <summary>A dense layer: activation(x W^T + b). Its three products, forward and back, are in the tape's <see cref="Precision"/>.</summary>
     /// <param name="input">[T, in].</param>
     /// <param name="weight">[out, in], as PyTorch stores it.</param>
     /// <param name="bias">[out], or null.</param>
@@ -33,11 +33,11 @@ public sealed unsafe partial class Tape
         };
         if (Recording)
         {
-            Gemm.Multiply(false, true, rows, outer, inner, input.Pointer, inner, weight.Value.Pointer, inner, output.Pointer, outer, false, in epilogue, Team);
+            Gemm.Multiply(false, true, rows, outer, inner, input.Pointer, inner, weight.Value.Pointer, inner, output.Pointer, outer, false, in epilogue, Team, Precision);
         }
         else
         {
-            Gemm.Multiply(rows, input.Pointer, inner, weight.Packed(Team), output.Pointer, outer, false, in epilogue, Team);
+            Gemm.Multiply(rows, input.Pointer, inner, weight.Packed(Team, Precision), output.Pointer, outer, false, in epilogue, Team);
         }
 
         if (recorded)
@@ -62,7 +62,7 @@ public sealed unsafe partial class Tape
         if (weight.Trainable)
         {
             float* target = weight.GradientTarget(out bool accumulate);
-            Gemm.Multiply(true, false, outer, inner, rows, upstream, outer, input.Pointer, inner, target, inner, accumulate, default, Team);
+            Gemm.Multiply(true, false, outer, inner, rows, upstream, outer, input.Pointer, inner, target, inner, accumulate, default, Team, Precision);
         }
 
         if (bias is not null && bias.Trainable)
@@ -84,7 +84,7 @@ public sealed unsafe partial class Tape
                 input.Gradient = arena.Take(input.Length);
             }
 
-            Gemm.Multiply(false, false, rows, inner, outer, upstream, outer, weight.Value.Pointer, inner, input.Gradient, inner, accumulate, default, Team);
+            Gemm.Multiply(false, false, rows, inner, outer, upstream, outer, weight.Value.Pointer, inner, input.Gradient, inner, accumulate, default, Team, Precision);
         }
     }
 }

@@ -33,6 +33,12 @@ public sealed unsafe partial class Tape : IDisposable
     /// <summary>The threads that kernels run on.</summary>
     public WorkerTeam Team { get; }
 
+    /// <summary>
+    /// What the operands of dense layers' products are rounded to, forward and back. Weights, their gradients, sums and all other operations, attention among them, are float32 either way.
+    /// To be set before the first operation of a step.
+    /// </summary>
+    public Precision Precision { get; set; }
+
     /// <summary>Seed of the dropout masks.</summary>
     public ulong Seed { get; set; }
 

@@ -66,6 +66,9 @@ internal static class DoctorVerb
             new("cpu", slow ? State.Warn : State.Ok, tier + (slow ? ": this x86 CPU has no AVX2, or it is switched off (DOTNET_EnableAVX2, DOTNET_EnableHWIntrinsic)" : string.Empty)),
             new("cores", State.Ok, $"{Environment.ProcessorCount} logical; {team.Threads} thread(s) are used (--threads, LIMBECK_NUM_THREADS)"),
             new("peak", State.Ok, string.Create(invariant, $"{flops / 1e9:0} GFLOPS of float32 multiply-adds, {flops / 1e9 / team.Threads:0} a thread")),
+            new("bf16", State.Ok, Bf16.IsAccelerated
+                ? string.Create(invariant, $"{Bf16.Reason}; {MachinePeak.MeasureFlops(team, MeasureSeconds, Precision.Bf16) / 1e9:0} GFLOPS (--precision bf16 or auto)")
+                : $"not accelerated: {Bf16.Reason} (--precision auto is float32 here)"),
             new("memory", State.Ok, string.Create(invariant, $"{bandwidth / 1e9:0.0} GB/s read")),
             new("runtime", State.Ok, $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})"),
         ];

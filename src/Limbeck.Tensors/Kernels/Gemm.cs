@@ -2,14 +2,14 @@ using Limbeck.Tensors.Threading;
 
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>The float32 matrix product, all cores.</summary>
+/// <summary>The matrix product, all cores: in float32, or with operands rounded to bfloat16 and float32 sums.</summary>
 /// <remarks>
 /// The sum over k is cut into blocks of one length, given by k alone, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
 /// tier. B stored [n, k] is packed into panels beforehand, by all threads. Otherwise a task packs what it needs while it multiplies: its
 /// first tile of a panel copies B, its first tile of a strip copies A where that is stored transposed. A row-major A is read where it lies
 /// (unless its rows collide in the caches). In the backward pass of a linear layer nothing waits for a packing pass.
-/// NaN and infinities travel as IEEE 754 says.
+/// NaN and infinities travel as IEEE 754 says. With <see cref="Precision.Bf16"/> the same holds of the rounded operands; how it is computed is told in Bf16Gemm and Bf16Dot.
 /// </remarks>
 public static unsafe class Gemm
 {
@@ -18,12 +18,6 @@ public static unsafe class Gemm
 
     // Floats of packed B held at a time where it is packed beforehand.
     private const long PackedAtATime = 2 << 20;
-
-    // A task is not made smaller than this many multiply-adds, ...
-    private const long SmallestTask = 1 << 18;
-
-    // ... nor larger than this many strips of rows: a block of k of them fits the second-level cache.
-    private const int MostStrips = 48;
 
     // Floats in a cache line.
     private const int LineFloats = 16;
@@ -46,10 +40,11 @@ public static unsafe class Gemm
     /// <param name="accumulate">Whether C is added to; else it is only written.</param>
     /// <param name="epilogue">Bias and activation.</param>
     /// <param name="team">Threads to use.</param>
+    /// <param name="precision">What A and B are rounded to. The whole rest (C, sums, epilogue) is float32.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative or too large, or a distance is shorter than a row.</exception>
     public static void Multiply(
         bool transposeA, bool transposeB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc,
-        bool accumulate, in GemmEpilogue epilogue, WorkerTeam team)
+        bool accumulate, in GemmEpilogue epilogue, WorkerTeam team, Precision precision = Precision.Float32)
     {
         ArgumentNullException.ThrowIfNull(team);
         CheckSize(m, nameof(m));
@@ -61,6 +56,12 @@ public static unsafe class Gemm
         CheckActivation(epilogue.Activation);
         if (m == 0 || n == 0)
         {
+            return;
+        }
+
+        if (precision == Precision.Bf16)
+        {
+            Bf16Gemm.Multiply(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate, in epilogue, team);
             return;
         }
 
@@ -90,7 +91,7 @@ public static unsafe class Gemm
         }
     }
 
-    /// <summary>C = A B (+ C when accumulating) with B packed beforehand, then the epilogue. Same bits as without packing.</summary>
+    /// <summary>C = A B (+ C when accumulating) with B packed beforehand, then the epilogue, in the precision that B was packed in. Same bits as without packing.</summary>
     /// <param name="m">Rows of A and C, 0 or more.</param>
     /// <param name="a">[m, K].</param>
     /// <param name="lda">Distance of A's rows in floats.</param>
@@ -114,6 +115,13 @@ public static unsafe class Gemm
         float* packed = b.Data;
         if (m == 0 || b.N == 0)
         {
+            return;
+        }
+
+        if (b.Precision == Precision.Bf16)
+        {
+            Bf16Gemm.MultiplyPacked(m, b.N, b.K, a, lda, (uint*)packed, c, ldc, accumulate, in epilogue, team);
+            GC.KeepAlive(b);
             return;
         }
 
@@ -249,38 +257,10 @@ public static unsafe class Gemm
             strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
             int blocks = Math.Max(1, (K + LongestBlock - 1) / LongestBlock);
             blockK = (K + blocks - 1) / blocks;
-            CutTasks(team.Threads);
+            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), team.Threads);
             fixed (Job* self = &this)
             {
                 team.Run(rowChunks * columnChunks, &MultiplyChunk, self);
-            }
-        }
-
-        // Four tasks a thread where the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
-        // with about that many, the one whose longest thread has least to do: a tile takes one unit of time, the first of a strip and of a
-        // panel more, as their operands come from farther away.
-        private void CutTasks(int threads)
-        {
-            int count = endPanel - firstPanel;
-            long wanted = threads == 1 ? 1 : Math.Clamp((long)M * N * Math.Max(K, 1) / SmallestTask, 1, 4L * threads);
-            long best = long.MaxValue;
-            for (int columns = 1; columns <= Math.Min(count, 2 * wanted); columns++)
-            {
-                int least = (int)Math.Max((strips + MostStrips - 1) / MostStrips, (wanted + columns - 1) / columns);
-                int most = Math.Min(strips, least + Math.Min(threads, 8) - 1);
-                for (int rows = Math.Min(least, strips); rows <= most; rows++)
-                {
-                    long height = (strips + rows - 1) / rows;
-                    long width = (count + columns - 1) / columns;
-                    long rounds = (((long)rows * columns) + threads - 1) / threads;
-                    long cost = rounds * ((2 * height * width) + height + (2 * width));
-                    if (cost < best)
-                    {
-                        best = cost;
-                        rowChunks = rows;
-                        columnChunks = columns;
-                    }
-                }
             }
         }
 
@@ -294,13 +274,11 @@ public static unsafe class Gemm
             new Chunk(
                 job,
                 &call,
-                Cut(job->strips, job->rowChunks, row) * GemmTile.Rows,
-                Math.Min(job->M, Cut(job->strips, job->rowChunks, row + 1) * GemmTile.Rows),
-                job->firstPanel + Cut(panels, job->columnChunks, column),
-                job->firstPanel + Cut(panels, job->columnChunks, column + 1)).Multiply();
+                GemmCut.Start(job->strips, job->rowChunks, row) * GemmTile.Rows,
+                Math.Min(job->M, GemmCut.Start(job->strips, job->rowChunks, row + 1) * GemmTile.Rows),
+                job->firstPanel + GemmCut.Start(panels, job->columnChunks, column),
+                job->firstPanel + GemmCut.Start(panels, job->columnChunks, column + 1)).Multiply();
         }
-
-        private static int Cut(int length, int parts, int part) => (int)((long)length * part / parts);
 
         private readonly float* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * K);
 

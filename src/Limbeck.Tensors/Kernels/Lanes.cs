@@ -53,6 +53,9 @@ internal unsafe interface ILanes<V>
     /// <summary>a*b + c, fused where the tier has the instruction.</summary>
     static abstract V MultiplyAdd(V a, V b, V c);
 
+    /// <summary>a*b + c, rounded once on every tier; slow where there is no instruction.</summary>
+    static abstract V FusedMultiplyAdd(V a, V b, V c);
+
     static abstract V Min(V a, V b);
 
     static abstract V Max(V a, V b);
@@ -96,6 +99,9 @@ internal unsafe interface ILanes<V>
 
     /// <summary>Lane i is entry (low 4 bits of lane i of <paramref name="index"/>) of a table of 16 floats.</summary>
     static abstract V Lookup(float* table, V index);
+
+    /// <summary>Whether any bit of any lane is set.</summary>
+    static abstract bool Any(V a);
 
     /// <summary>Sum of all lanes, in a fixed order.</summary>
     static abstract float Sum(V a);
@@ -157,6 +163,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     public static Lanes16 MultiplyAdd(Lanes16 a, Lanes16 b, Lanes16 c) => new(Avx512F.FusedMultiplyAdd(a.v, b.v, c.v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 FusedMultiplyAdd(Lanes16 a, Lanes16 b, Lanes16 c) => new(Avx512F.FusedMultiplyAdd(a.v, b.v, c.v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Min(Lanes16 a, Lanes16 b) => new(Avx512F.Min(a.v, b.v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -207,6 +216,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Lookup(float* table, Lanes16 index) => new(Avx512F.PermuteVar16x32(Vector512.Load(table), index.v.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Any(Lanes16 a) => !Vector512.EqualsAll(a.v.AsInt32(), Vector512<int>.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes16 a) => Lanes8.Sum(new Lanes8(a.v.GetLower() + a.v.GetUpper()));
@@ -286,6 +298,9 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 MultiplyAdd(Lanes8 a, Lanes8 b, Lanes8 c) => new(Fma.MultiplyAdd(a.v, b.v, c.v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 FusedMultiplyAdd(Lanes8 a, Lanes8 b, Lanes8 c) => new(Fma.MultiplyAdd(a.v, b.v, c.v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Min(Lanes8 a, Lanes8 b) => new(Avx.Min(a.v, b.v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -342,6 +357,9 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
         Vector256<float> high = Avx2.PermuteVar8x32(Vector256.Load(table + 8), index.v.AsInt32());
         return new(Avx.BlendVariable(low, high, Vector256.ShiftLeft(index.v.AsInt32(), 28).AsSingle()));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Any(Lanes8 a) => !Vector256.EqualsAll(a.v.AsInt32(), Vector256<int>.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes8 a) => Lanes4.Sum(new Lanes4(a.v.GetLower() + a.v.GetUpper()));
@@ -430,6 +448,9 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     public static Lanes4 MultiplyAdd(Lanes4 a, Lanes4 b, Lanes4 c) => new(Vector128.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 FusedMultiplyAdd(Lanes4 a, Lanes4 b, Lanes4 c) => new(Vector128.FusedMultiplyAdd(a.v, b.v, c.v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 Min(Lanes4 a, Lanes4 b) => new(Vector128.Min(a.v, b.v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -484,6 +505,9 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
         Vector128<int> i = index.v.AsInt32() & Vector128.Create(15);
         return new(Vector128.Create(table[i.GetElement(0)], table[i.GetElement(1)], table[i.GetElement(2)], table[i.GetElement(3)]));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Any(Lanes4 a) => !Vector128.EqualsAll(a.v.AsInt32(), Vector128<int>.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes4 a) => a.v.GetElement(0) + a.v.GetElement(2) + (a.v.GetElement(1) + a.v.GetElement(3));

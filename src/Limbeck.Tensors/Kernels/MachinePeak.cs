@@ -8,25 +8,30 @@ namespace Limbeck.Tensors.Kernels;
 /// <summary>What this machine can do at most, measured: the yardstick of the kernels.</summary>
 public static unsafe class MachinePeak
 {
-    private const int Steps = 4096;
+    /// <summary>Products in each chain of a task.</summary>
+    internal const int Steps = 4096;
+
     private const long BandwidthBytes = 64L << 20;
 
-    /// <summary>Rate of float32 multiply-adds with 12 independent chains in registers on every thread at once; two operations each.</summary>
+    /// <summary>Rate of multiply-adds with independent chains in registers on every thread at once (12 in float32, 20 in bfloat16, which takes longer for each); two operations each.</summary>
     /// <param name="team">Threads to measure.</param>
     /// <param name="seconds">How long to measure. The best of many short rounds counts, so neighbours on the machine disturb little.</param>
+    /// <param name="precision">Which multiply-adds.</param>
     /// <returns>Floating-point operations a second, all threads together.</returns>
-    public static double MeasureFlops(WorkerTeam team, double seconds)
+    /// <exception cref="NotSupportedException">bfloat16 is emulated here, which has no peak.</exception>
+    public static double MeasureFlops(WorkerTeam team, double seconds, Precision precision = Precision.Float32)
     {
         ArgumentNullException.ThrowIfNull(team);
+        double operations = TaskOperations(precision, out delegate*<void*, int, int, void> task);
         float* sink = stackalloc float[64];
         double best = 0;
         long start = Stopwatch.GetTimestamp();
         do
         {
             long before = Stopwatch.GetTimestamp();
-            team.Run(8 * team.Threads, &Chains, sink);
+            team.Run(8 * team.Threads, task, sink);
             double time = Stopwatch.GetElapsedTime(before).TotalSeconds;
-            best = Math.Max(best, 2.0 * 12 * Steps * GemmTile.Lane * 8 * team.Threads / time);
+            best = Math.Max(best, operations * 8 * team.Threads / time);
         }
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
 
@@ -36,10 +41,13 @@ public static unsafe class MachinePeak
     /// <summary>The same rate, kept up over the whole time: what a machine with neighbours leaves to a long computation.</summary>
     /// <param name="team">Threads to measure.</param>
     /// <param name="seconds">How long to measure.</param>
+    /// <param name="precision">Which multiply-adds.</param>
     /// <returns>Floating-point operations a second, all threads together.</returns>
-    public static double MeasureSustainedFlops(WorkerTeam team, double seconds)
+    /// <exception cref="NotSupportedException">bfloat16 is emulated here, which has no peak.</exception>
+    public static double MeasureSustainedFlops(WorkerTeam team, double seconds, Precision precision = Precision.Float32)
     {
         ArgumentNullException.ThrowIfNull(team);
+        double operations = TaskOperations(precision, out delegate*<void*, int, int, void> task);
         float* sink = stackalloc float[64];
         int tasks = 64 * team.Threads;
         double done = 0;
@@ -47,8 +55,8 @@ public static unsafe class MachinePeak
         double time;
         do
         {
-            team.Run(tasks, &Chains, sink);
-            done += 2.0 * 12 * Steps * GemmTile.Lane * tasks;
+            team.Run(tasks, task, sink);
+            done += operations * tasks;
             time = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
         while (time < seconds);
@@ -84,6 +92,25 @@ public static unsafe class MachinePeak
             NativeMemory.AlignedFree(memory);
         }
     }
+
+    private static double TaskOperations(Precision precision, out delegate*<void*, int, int, void> task)
+    {
+        if (precision == Precision.Float32)
+        {
+            task = &Chains;
+            return 2.0 * 12 * Steps * GemmTile.Lane;
+        }
+
+        if (!Bf16.IsAccelerated)
+        {
+            throw new NotSupportedException($"there is no peak of products in bfloat16 to measure: {Bf16.Reason}");
+        }
+
+        task = &Bf16Chains;
+        return 2.0 * 2 * Bf16TileCode.ChainCount * Steps * GemmTile.Lane;
+    }
+
+    private static void Bf16Chains(void* state, int task, int worker) => Bf16.Code![Bf16TileCode.Kinds](null);
 
     private static void Chains(void* state, int task, int worker)
     {

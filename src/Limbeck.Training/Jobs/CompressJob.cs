@@ -2,6 +2,7 @@ using System.Globalization;
 using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tensors;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tokenization;
 using Limbeck.Training.Compression;
 using Limbeck.Training.Data;
@@ -48,6 +49,7 @@ public static class CompressJob
     internal static (JobPlan? Plan, TrainingReport? Report) RunTask(CompressSettings settings, JobContext context, JobPhase phase, AugmentPlan? expected = null)
     {
         OutputFolder.Check(settings);
+        Precision precision = PrecisionChoice.Announce(settings, context.Messages);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);
         BertTokenizer teacherTokenizer = BertTokenizer.FromDirectory(weights);
@@ -112,7 +114,7 @@ public static class CompressJob
             Func<CancellationToken, MetricSet>? evaluate = TrainedModel.Evaluation(student, validation, outputs, context.Team);
             Stage[] stages = settings.NoTeacher
                 ? [Alone(settings, student, rows, own, task, evaluate)]
-                : Distillation(settings, method, teacher, identity, original, intermediate, task, evaluate, teachers, context);
+                : Distillation(settings, method, teacher, identity, original, intermediate, task, evaluate, teachers, precision, context);
             foreach (Stage stage in stages)
             {
                 context.Messages.WriteLine(TrainedModel.Describe(stage));
@@ -269,7 +271,7 @@ public static class CompressJob
 
     private static Stage[] Distillation(
         CompressSettings settings, TinyBert method, BertModel teacher, string identity, StageRows original, StageRows intermediate, TaskData task,
-        Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, JobContext context)
+        Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, Precision precision, JobContext context)
     {
         CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
 
@@ -277,8 +279,8 @@ public static class CompressJob
         ITeacher Answers(TeacherNeeds needs, EncodedDataset rows, bool once)
         {
             ITeacher answers = settings.TeacherDropout || once
-                ? new LiveTeacher(teacher, rows, needs, settings.TeacherDropout, settings.Seed, context.Team)
-                : CachedTeacher.Open(teacher, identity, rows, needs, cache, context.Progress, context.Team, context.Cancellation);
+                ? new LiveTeacher(teacher, rows, needs, settings.TeacherDropout, settings.Seed, context.Team, precision)
+                : CachedTeacher.Open(teacher, identity, rows, needs, cache, context.Progress, context.Team, precision, context.Cancellation);
             teachers.Add(answers);
             return answers;
         }

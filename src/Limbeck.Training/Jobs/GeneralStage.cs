@@ -2,6 +2,7 @@ using System.Globalization;
 using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tensors;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tokenization;
 using Limbeck.Training.Compression;
 using Limbeck.Training.Data;
@@ -29,6 +30,7 @@ internal static class GeneralStage
     public static (JobPlan? Plan, TrainingReport? Report) Run(CompressSettings settings, JobContext context, JobPhase phase)
     {
         OutputFolder.Check(settings);
+        Precision precision = PrecisionChoice.Announce(settings, context.Messages);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);
@@ -68,7 +70,8 @@ internal static class GeneralStage
         HashBuilder hash = TrainedModel.Fingerprint(settings).Add("teacher", identity).Add("student", ModelFolder.Hash(student));
         string fingerprint = (continued ? hash.Add("projection weights", method.ProjectionHash()) : hash).ToKey();
         using LiveTeacher live = new(
-            teacher, null, new TeacherNeeds(false, [.. method.TeacherHidden.Distinct()], [.. method.TeacherScores.Distinct()]), settings.TeacherDropout, settings.Seed, context.Team);
+            teacher, null, new TeacherNeeds(false, [.. method.TeacherHidden.Distinct()], [.. method.TeacherScores.Distinct()]), settings.TeacherDropout, settings.Seed, context.Team,
+            precision);
         Stage stage = StageOf(settings, batches, method.Intermediate(live), method);
         JobPlan? plan = null;
         if (phase != JobPhase.AfterPlan)

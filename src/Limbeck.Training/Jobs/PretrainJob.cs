@@ -1,6 +1,7 @@
 using Limbeck.Checkpoints;
 using Limbeck.Models;
 using Limbeck.Tensors;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tokenization;
 using Limbeck.Training.Data.Corpus;
 using Limbeck.Training.Loop;
@@ -36,6 +37,7 @@ public static class PretrainJob
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
         OutputFolder.Check(settings);
+        Precision precision = PrecisionChoice.Announce(settings, context.Messages);
         string folder = settings.ModelNameOrPath!;
         string weights = ModelFolder.Weights(folder);
         BertConfig start = BertConfig.Read(weights);
@@ -74,7 +76,7 @@ public static class PretrainJob
         MaskedScorer? scorer = validation is null ? null
             : new MaskedScorer(validation, new MaskedLanguageModelling(tokenizer, settings.MlmProbability, settings.WholeWordMask, settings.ValidationSeed), tokenizer);
         StageSettings how = settings.Training;
-        using MaskedObjective objective = new(model, settings.FreezeEncoder ? new Tape(recording: false, context.Team) : null);
+        using MaskedObjective objective = new(model, settings.FreezeEncoder ? new Tape(recording: false, context.Team) { Precision = precision } : null);
         IReadOnlyList<Parameter> learning = settings.FreezeEncoder ? model.LanguageModel!.Parameters : model.Parameters;
         Stage stage = new()
         {

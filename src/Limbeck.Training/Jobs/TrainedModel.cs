@@ -1,4 +1,5 @@
 using Limbeck.Models;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
 using Limbeck.Tokenization;
 using Limbeck.Training.Data;
@@ -33,7 +34,9 @@ internal static class TrainedModel
             }
         }
 
-        return hash;
+        // In float32 nothing is added: runs from before there was a choice go on.
+        Precision precision = PrecisionChoice.Of(settings.Precision);
+        return precision == Precision.Float32 ? hash : hash.Add("precision", precision.ToString());
     }
 
     /// <summary>Refuses settings about the best model that the data cannot decide.</summary>

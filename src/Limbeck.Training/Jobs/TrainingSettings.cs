@@ -65,6 +65,10 @@ public abstract record TrainingSettings : ISettings
     [Setting("Dropout of the hidden states and attention while training; by default the starting model's.")]
     public double? Dropout { get; init; }
 
+    /// <summary>What dense layers multiply in.</summary>
+    [Setting("What dense layers multiply in while training, the teacher's too; everything else, and scoring, is float32. auto: bf16 where the CPU has AVX512_BF16, else fp32.", Choices = PrecisionChoice.Choices)]
+    public string Precision { get; init; } = "fp32";
+
     /// <summary>Type of the saved weights.</summary>
     [Setting("Type of the saved weights.", Choices = "float32|float16")]
     public string Dtype { get; init; } = "float32";
@@ -84,14 +88,15 @@ public abstract record TrainingSettings : ISettings
         MetricForBestModel = MetricForBestModel,
         EarlyStoppingPatience = EarlyStoppingPatience,
         TensorBoard = Tensorboard,
+        Precision = PrecisionChoice.Of(Precision),
     };
 
-    /// <summary>Settings that do not decide what a run computes: a resumed run may have others.</summary>
+    /// <summary>Settings that do not decide what a run computes: a resumed run may have others. (The precision does, but by what it means on the machine, which is added apart.)</summary>
     internal static IReadOnlySet<string> WithoutEffect { get; } = new HashSet<string>
     {
         "output_dir", "overwrite_output_dir", "resume", "resume_from_checkpoint", "save_steps", "save_total_limit", "logging_steps", "tensorboard",
         "cache_dir", "train_file", "train_corpus", "validation_file", "data_dir", "unlabelled", "aug_file", "model_name_or_path", "teacher_model", "dtype",
-        "baseline_results", "no_report_timing",
+        "baseline_results", "no_report_timing", "precision",
     };
 
     /// <summary>Whether a setting decides what the run computes.</summary>

@@ -33,9 +33,11 @@ public sealed unsafe class CachedTeacher : ITeacher
     /// <param name="options">Whether, where, how much.</param>
     /// <param name="progress">Shows the filling and says what was decided.</param>
     /// <param name="team">The threads to compute on.</param>
+    /// <param name="precision">What its dense layers multiply in; outputs of another precision are kept apart.</param>
     /// <param name="cancellation">Checked between batches; what has been written is taken up by the next run.</param>
     public static ITeacher Open(
-        BertModel model, string identity, EncodedDataset data, TeacherNeeds needs, CacheOptions options, ProgressDisplay progress, WorkerTeam team, CancellationToken cancellation = default)
+        BertModel model, string identity, EncodedDataset data, TeacherNeeds needs, CacheOptions options, ProgressDisplay progress, WorkerTeam team,
+        Precision precision = Precision.Float32, CancellationToken cancellation = default)
     {
         TeacherNeeds distinct = needs with { Hidden = [.. needs.Hidden.Distinct().Order()], Scores = [.. needs.Scores.Distinct().Order()] };
         TeacherCacheShape shape = ShapeOf(model, distinct);
@@ -47,11 +49,12 @@ public sealed unsafe class CachedTeacher : ITeacher
                 progress.Message($"the teacher's outputs would take {bytes / 1e9:F1} GB, more than --cache-limit {options.LimitBytes / 1e9:F1} GB: the teacher runs live");
             }
 
-            return new LiveTeacher(model, data, distinct, team: team);
+            return new LiveTeacher(model, data, distinct, team: team, precision: precision);
         }
 
-        string key = new HashBuilder().Add("teacher", identity).Add("data", data.Source.Sha256).Add("length", data.MaxSequenceLength).Add("logits", distinct.Logits)
-            .Add("hidden", string.Join(",", distinct.Hidden)).Add("scores", string.Join(",", distinct.Scores)).ToKey();
+        HashBuilder named = new HashBuilder().Add("teacher", identity).Add("data", data.Source.Sha256).Add("length", data.MaxSequenceLength).Add("logits", distinct.Logits)
+            .Add("hidden", string.Join(",", distinct.Hidden)).Add("scores", string.Join(",", distinct.Scores));
+        string key = (precision == Precision.Float32 ? named : named.Add("precision", precision.ToString())).ToKey();
         CacheDirectory directory = new(options.Directory);
         Directory.CreateDirectory(directory.DirectoryPath);
         string path = directory.PathOf(key);
@@ -59,7 +62,7 @@ public sealed unsafe class CachedTeacher : ITeacher
         if (file is null)
         {
             progress.Message($"writing the teacher's outputs for {data.Count} rows, {bytes / 1e6:F1} MB, to {path}");
-            file = Fill(model, data, distinct, shape, path, key, progress, team, cancellation);
+            file = Fill(model, data, distinct, shape, path, key, progress, team, precision, cancellation);
         }
         else
         {
@@ -69,7 +72,7 @@ public sealed unsafe class CachedTeacher : ITeacher
         if (file is null)
         {
             progress.Message($"another process is writing {path}: this one runs its teacher live");
-            return new LiveTeacher(model, data, distinct, team: team);
+            return new LiveTeacher(model, data, distinct, team: team, precision: precision);
         }
 
         return new CachedTeacher(file, data, distinct, team);
@@ -138,7 +141,8 @@ public sealed unsafe class CachedTeacher : ITeacher
         new(needs.Logits ? model.Config.Labels.Count : 0, needs.Hidden.Length, model.Config.HiddenSize, needs.Scores.Length, model.Config.HeadCount);
 
     private static TeacherCacheFile? Fill(
-        BertModel model, EncodedDataset data, TeacherNeeds needs, TeacherCacheShape shape, string path, string key, ProgressDisplay progress, WorkerTeam team, CancellationToken cancellation)
+        BertModel model, EncodedDataset data, TeacherNeeds needs, TeacherCacheShape shape, string path, string key, ProgressDisplay progress, WorkerTeam team,
+        Precision precision, CancellationToken cancellation)
     {
         using TeacherCacheWriter? writer = TeacherCacheWriter.TryBegin(path, key, Describe(data, needs, model), shape, data.Lengths);
         if (writer is null)
@@ -146,7 +150,7 @@ public sealed unsafe class CachedTeacher : ITeacher
             return TeacherCacheFile.TryOpen(path, key, progress.Message);
         }
 
-        using LiveTeacher teacher = new(model, data, needs, team: team);
+        using LiveTeacher teacher = new(model, data, needs, team: team, precision: precision);
         progress.Begin("teacher", data.Count, writer.Count);
         float*[] hidden = new float*[needs.Hidden.Length];
         float*[] scores = new float*[needs.Scores.Length];

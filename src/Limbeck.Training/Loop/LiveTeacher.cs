@@ -1,5 +1,6 @@
 using Limbeck.Models;
 using Limbeck.Tensors;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
 using Limbeck.Training.Data;
 
@@ -20,12 +21,14 @@ public sealed class LiveTeacher : ITeacher
     /// <param name="dropout">Leave dropout on, as the authors of TinyBERT did by oversight.</param>
     /// <param name="seed">Of the dropout masks.</param>
     /// <param name="team">The threads to compute on.</param>
-    public LiveTeacher(BertModel model, EncodedDataset? data, TeacherNeeds needs, bool dropout = false, ulong seed = 0, WorkerTeam? team = null)
+    /// <param name="precision">What its dense layers multiply in.</param>
+    public LiveTeacher(
+        BertModel model, EncodedDataset? data, TeacherNeeds needs, bool dropout = false, ulong seed = 0, WorkerTeam? team = null, Precision precision = Precision.Float32)
     {
         this.model = model;
         this.data = data;
         this.needs = needs;
-        tape = new Tape(recording: dropout, team) { Seed = seed ^ 0x7465616368657221UL };
+        tape = new Tape(recording: dropout, team) { Seed = seed ^ 0x7465616368657221UL, Precision = precision };
         foreach (Parameter parameter in model.Parameters)
         {
             parameter.Trainable = false;

@@ -72,7 +72,7 @@ public sealed unsafe class TrainingLoop
         using MetricsLog log = resumed ? MetricsLog.Resume(metrics, at.GlobalStep) : MetricsLog.Create(metrics);
         using TensorBoardWriter? board = !options.TensorBoard ? null
             : resumed ? TensorBoardWriter.Resume(options.OutputDirectory, at.GlobalStep) : TensorBoardWriter.Create(options.OutputDirectory);
-        using Tape tape = new(recording: true, team) { Seed = options.Seed };
+        using Tape tape = new(recording: true, team) { Seed = options.Seed, Precision = options.Precision };
         while (at.Stage < stages.Count)
         {
             Stage stage = stages[at.Stage];

@@ -1,3 +1,5 @@
+using Limbeck.Tensors.Kernels;
+
 namespace Limbeck.Training.Loop;
 
 /// <summary>How the loop runs, whatever is trained.</summary>
@@ -38,4 +40,7 @@ public sealed record TrainingOptions
 
     /// <summary>Write TensorBoard event files.</summary>
     public bool TensorBoard { get; init; } = true;
+
+    /// <summary>What dense layers multiply in. It must be part of the fingerprint that the loop is given.</summary>
+    public Precision Precision { get; init; }
 }

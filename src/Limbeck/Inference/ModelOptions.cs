@@ -1,3 +1,4 @@
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
 
 namespace Limbeck.Inference;
@@ -15,4 +16,10 @@ public sealed record ModelOptions
     /// About how many tokens a thread computes at once. Texts are packed without padding, so this bounds memory and keeps activations in the caches; one text may have more.
     /// </summary>
     public int TokensAtOnce { get; init; } = 512;
+
+    /// <summary>
+    /// What dense layers multiply in. <see cref="Precision.Bf16"/> takes half the memory for packed weights and about half the time where <see cref="Bf16.IsAccelerated"/> says
+    /// that the CPU has it, and is slow elsewhere; answers differ in the third digit.
+    /// </summary>
+    public Precision Precision { get; init; }
 }

@@ -48,7 +48,7 @@ internal sealed class PackedRunner(ModelOptions options) : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             int[] numbers = [.. Enumerable.Range(starts[batch], starts[batch + 1] - starts[batch])];
-            Tape tape = tapes.TryTake(out Tape? kept) ? kept : new Tape(recording: false, team);
+            Tape tape = tapes.TryTake(out Tape? kept) ? kept : new Tape(recording: false, team) { Precision = options.Precision };
             try
             {
                 run(tape, PackedBatch.Pack([.. numbers.Select(i => sequences[i])]), numbers);
