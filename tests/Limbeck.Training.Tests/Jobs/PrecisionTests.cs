@@ -91,7 +91,7 @@ public sealed class PrecisionTests : IDisposable
             TrainCorpus = job["corpus.txt"],
             TrainFile = null,
             ValidationFile = null,
-            General = new StageSettings { MaxSteps = 3, PerDeviceTrainBatchSize = 4, NumTrainEpochs = 1 },
+            General = new GeneralSettings { MaxSteps = 3, PerDeviceTrainBatchSize = 4, NumTrainEpochs = 1 },
         };
         CompressJob.Run(settings, job.Context);
         CompressJob.Run(settings with { OutputDir = job["rounded"], Precision = "bf16" }, job.Context);
