@@ -132,7 +132,12 @@ public sealed class ReferenceBugTests
         Write(job, "MNLI", "dev_mismatched.tsv", $"{Head}label1\tlabel2\tlabel3\tlabel4\tlabel5\tgold_label", [.. examples.Take(30).Select((example, i) => Row(example, i, 1 - example.Label, true))]);
         FineTuneSettings settings = job.FineTune("model") with
         {
-            Task = "MNLI", DataDir = job["glue"], TrainFile = null, ValidationFile = null, LoadBestModelAtEnd = true, EvalSteps = 1,
+            Task = "MNLI",
+            DataDir = job["glue"],
+            TrainFile = null,
+            ValidationFile = null,
+            LoadBestModelAtEnd = true,
+            EvalSteps = 1,
             Training = new StageSettings { NumTrainEpochs = 8, LearningRate = 5e-3 },
         };
         TrainingReport report = FineTuneJob.Run(settings, job.Context);
