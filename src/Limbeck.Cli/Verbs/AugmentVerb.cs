@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Jobs;
 
 namespace Limbeck.Cli.Verbs;
@@ -68,22 +68,18 @@ internal static class AugmentVerb
             return;
         }
 
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter writer = new(stream, JsonLines.Options))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("file", report.File);
-            writer.WriteString("task", report.Task);
-            writer.WriteNumber("rows", report.Rows);
-            writer.WriteNumber("augmented_rows", report.AugmentedRows);
-            writer.WriteNumber("masked_words", report.MaskedWords);
-            writer.WriteNumber("looked_up_words", report.LookedUpWords);
-            writer.WriteNumber("words_without_candidates", report.WordsWithoutCandidates);
-            writer.WriteNumber("tokens", report.Tokens);
-            writer.WriteNumber("seconds", Math.Round(report.Seconds, 3));
-            writer.WriteEndObject();
-        }
-
-        context.Out.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
+        context.Out.WriteLine(JsonText.OfObject(
+            writer =>
+            {
+                writer.WriteString("file", report.File);
+                writer.WriteString("task", report.Task);
+                writer.WriteNumber("rows", report.Rows);
+                writer.WriteNumber("augmented_rows", report.AugmentedRows);
+                writer.WriteNumber("masked_words", report.MaskedWords);
+                writer.WriteNumber("looked_up_words", report.LookedUpWords);
+                writer.WriteNumber("words_without_candidates", report.WordsWithoutCandidates);
+                writer.WriteNumber("tokens", report.Tokens);
+                writer.WriteNumber("seconds", Math.Round(report.Seconds, 3));
+            }));
     }
 }

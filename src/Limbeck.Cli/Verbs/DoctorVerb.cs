@@ -9,6 +9,7 @@ using Limbeck.Tensors;
 using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
 using Limbeck.Tokenization;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Jobs;
 using Spectre.Console;
 
@@ -284,25 +285,21 @@ internal static class DoctorVerb
     {
         if (json)
         {
-            using MemoryStream stream = new();
-            using (Utf8JsonWriter writer = new(stream, JsonLines.Options))
-            {
-                writer.WriteStartObject();
-                writer.WriteStartArray("checks");
-                foreach (Finding finding in findings)
+            context.Out.WriteLine(JsonText.OfObject(
+                writer =>
                 {
-                    writer.WriteStartObject();
-                    writer.WriteString("check", finding.Check);
-                    writer.WriteString("state", Word(finding.State));
-                    writer.WriteString("finding", finding.Text);
-                    writer.WriteEndObject();
-                }
+                    writer.WriteStartArray("checks");
+                    foreach (Finding finding in findings)
+                    {
+                        writer.WriteStartObject();
+                        writer.WriteString("check", finding.Check);
+                        writer.WriteString("state", Word(finding.State));
+                        writer.WriteString("finding", finding.Text);
+                        writer.WriteEndObject();
+                    }
 
-                writer.WriteEndArray();
-                writer.WriteEndObject();
-            }
-
-            context.Out.WriteLine(System.Text.Encoding.UTF8.GetString(stream.ToArray()));
+                    writer.WriteEndArray();
+                }));
             return;
         }
 

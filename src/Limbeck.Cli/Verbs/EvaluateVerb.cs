@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Jobs;
 using Spectre.Console;
 
@@ -72,25 +72,21 @@ internal static class EvaluateVerb
     {
         if (json)
         {
-            using MemoryStream stream = new();
-            using (Utf8JsonWriter writer = new(stream, JsonLines.Options))
-            {
-                writer.WriteStartObject();
-                writer.WriteString("model", report.Model);
-                writer.WriteString("task", report.Task);
-                writer.WriteString("file", report.File);
-                writer.WriteNumber("n", report.Rows);
-                writer.WriteStartObject("metrics");
-                foreach ((string name, double value) in report.Metrics.Values)
+            context.Out.WriteLine(JsonText.OfObject(
+                writer =>
                 {
-                    writer.WriteNumber(name, value);
-                }
+                    writer.WriteString("model", report.Model);
+                    writer.WriteString("task", report.Task);
+                    writer.WriteString("file", report.File);
+                    writer.WriteNumber("n", report.Rows);
+                    writer.WriteStartObject("metrics");
+                    foreach ((string name, double value) in report.Metrics.Values)
+                    {
+                        writer.WriteNumber(name, value);
+                    }
 
-                writer.WriteEndObject();
-                writer.WriteEndObject();
-            }
-
-            context.Out.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
+                    writer.WriteEndObject();
+                }));
             return;
         }
 

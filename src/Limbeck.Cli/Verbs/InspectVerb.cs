@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Limbeck.Checkpoints;
 using Limbeck.Models;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Jobs;
 using Spectre.Console;
 
@@ -138,69 +138,65 @@ internal static partial class InspectVerb
         /// <summary>As one JSON object.</summary>
         public string ToJson()
         {
-            using MemoryStream stream = new();
-            using (Utf8JsonWriter json = new(stream, JsonLines.Options))
-            {
-                json.WriteStartObject();
-                json.WriteString("model", Folder);
-                json.WriteStartArray("architectures");
-                foreach (string architecture in Architectures)
+            return JsonText.OfObject(
+                json =>
                 {
-                    json.WriteStringValue(architecture);
-                }
-
-                json.WriteEndArray();
-                json.WriteNumber("layers", Config.LayerCount);
-                json.WriteNumber("hidden_size", Config.HiddenSize);
-                json.WriteNumber("heads", Config.HeadCount);
-                json.WriteNumber("intermediate_size", Config.IntermediateSize);
-                json.WriteNumber("vocab_size", Config.VocabularySize);
-                json.WriteNumber("max_positions", Config.MaxPositions);
-                if (HasClassifier)
-                {
-                    json.WriteStartArray("labels");
-                    foreach (string label in Config.Labels)
+                    json.WriteString("model", Folder);
+                    json.WriteStartArray("architectures");
+                    foreach (string architecture in Architectures)
                     {
-                        json.WriteStringValue(label);
+                        json.WriteStringValue(architecture);
                     }
 
                     json.WriteEndArray();
-                }
-
-                json.WriteStartObject("parameters");
-                json.WriteNumber("embeddings", Embeddings);
-                json.WriteNumber("encoder", Encoder);
-                json.WriteNumber("head", Head);
-                json.WriteNumber("total", Total);
-                json.WriteEndObject();
-                json.WriteStartObject("flops_per_token");
-                json.WriteNumber("linear", LinearFlops);
-                json.WriteNumber("attention", AttentionFlops);
-                json.WriteNumber("length", Length);
-                json.WriteEndObject();
-                json.WriteNumber("disk_bytes", DiskBytes);
-                json.WriteNumber("memory_bytes", 4 * Total);
-                json.WriteStartArray("tensors");
-                foreach ((string name, TensorEntry entry) in Tensors)
-                {
-                    json.WriteStartObject();
-                    json.WriteString("name", name);
-                    json.WriteStartArray("shape");
-                    foreach (long dimension in entry.Shape)
+                    json.WriteNumber("layers", Config.LayerCount);
+                    json.WriteNumber("hidden_size", Config.HiddenSize);
+                    json.WriteNumber("heads", Config.HeadCount);
+                    json.WriteNumber("intermediate_size", Config.IntermediateSize);
+                    json.WriteNumber("vocab_size", Config.VocabularySize);
+                    json.WriteNumber("max_positions", Config.MaxPositions);
+                    if (HasClassifier)
                     {
-                        json.WriteNumberValue(dimension);
+                        json.WriteStartArray("labels");
+                        foreach (string label in Config.Labels)
+                        {
+                            json.WriteStringValue(label);
+                        }
+
+                        json.WriteEndArray();
                     }
 
-                    json.WriteEndArray();
-                    json.WriteString("type", $"{entry.Type}");
+                    json.WriteStartObject("parameters");
+                    json.WriteNumber("embeddings", Embeddings);
+                    json.WriteNumber("encoder", Encoder);
+                    json.WriteNumber("head", Head);
+                    json.WriteNumber("total", Total);
                     json.WriteEndObject();
-                }
+                    json.WriteStartObject("flops_per_token");
+                    json.WriteNumber("linear", LinearFlops);
+                    json.WriteNumber("attention", AttentionFlops);
+                    json.WriteNumber("length", Length);
+                    json.WriteEndObject();
+                    json.WriteNumber("disk_bytes", DiskBytes);
+                    json.WriteNumber("memory_bytes", 4 * Total);
+                    json.WriteStartArray("tensors");
+                    foreach ((string name, TensorEntry entry) in Tensors)
+                    {
+                        json.WriteStartObject();
+                        json.WriteString("name", name);
+                        json.WriteStartArray("shape");
+                        foreach (long dimension in entry.Shape)
+                        {
+                            json.WriteNumberValue(dimension);
+                        }
 
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
+                        json.WriteEndArray();
+                        json.WriteString("type", $"{entry.Type}");
+                        json.WriteEndObject();
+                    }
 
-            return Encoding.UTF8.GetString(stream.ToArray());
+                    json.WriteEndArray();
+                });
         }
 
         private static bool TensorTypesKnown(TensorEntry entry) => entry.Type is TensorType.F16 or TensorType.BF16 or TensorType.F32 or TensorType.F64;

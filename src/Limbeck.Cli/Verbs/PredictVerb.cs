@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Limbeck.Inference;
 using Limbeck.Training.Data;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Jobs;
 
 namespace Limbeck.Cli.Verbs;
@@ -106,23 +106,19 @@ internal static class PredictVerb
 
     private static string Json(TextClassifier classifier, Prediction prediction)
     {
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter writer = new(stream, JsonLines.Options))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("label", prediction.Label);
-            writer.WriteNumber("score", prediction.Score);
-            writer.WriteStartObject("scores");
-            for (int c = 0; c < classifier.Labels.Count; c++)
+        return JsonText.OfObject(
+            writer =>
             {
-                writer.WriteNumber(classifier.Labels[c], prediction.Scores[c]);
-            }
+                writer.WriteString("label", prediction.Label);
+                writer.WriteNumber("score", prediction.Score);
+                writer.WriteStartObject("scores");
+                for (int c = 0; c < classifier.Labels.Count; c++)
+                {
+                    writer.WriteNumber(classifier.Labels[c], prediction.Scores[c]);
+                }
 
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(stream.ToArray());
+                writer.WriteEndObject();
+            });
     }
 
     private static IEnumerable<TextInput> Arguments(string[] given, bool pair)

@@ -16,7 +16,7 @@ namespace Limbeck.Tensors.Kernels;
 /// 2^-126 - 2^-151 depend on this.)</item>
 /// <item>NaN and infinity: as IEEE 754 says. Which of several NaNs comes out (table "NaN propagation priorities" of the manual) is not imitated: a NaN is a NaN.</item>
 /// </list>
-/// AMD documents the instruction in the same words (AMD64 Architecture Programmer's Manual, volume 4); should a CPU do otherwise, <see cref="Bf16.Reason"/> says so.
+/// Other makers' manuals were not consulted; should a CPU do otherwise, <see cref="Bf16.Reason"/> says so.
 /// </remarks>
 internal static class Bf16Dot
 {

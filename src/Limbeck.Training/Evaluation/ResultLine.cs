@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace Limbeck.Training.Evaluation;
@@ -53,35 +52,31 @@ public sealed record ResultLine
     /// <summary>The line without a line end.</summary>
     public string ToJson()
     {
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteString("cell", Cell);
-            json.WriteString("table", Table);
-            json.WriteString("model", Model);
-            json.WriteString("method", Method);
-            json.WriteString("task", Task);
-            json.WriteNumber("seed", Seed);
-            WriteNumbers(json, "metrics", Metrics);
-            WriteNumbers(json, "majority", Majority);
-            json.WriteNumber("steps", Steps);
-            json.WriteNumber("seconds", Math.Round(Seconds, 1));
-            json.WriteString("command", Command);
-            if (Gold is not null)
+        return JsonText.OfObject(
+            json =>
             {
-                json.WriteString("gold", Gold);
-            }
+                json.WriteString("cell", Cell);
+                json.WriteString("table", Table);
+                json.WriteString("model", Model);
+                json.WriteString("method", Method);
+                json.WriteString("task", Task);
+                json.WriteNumber("seed", Seed);
+                WriteNumbers(json, "metrics", Metrics);
+                WriteNumbers(json, "majority", Majority);
+                json.WriteNumber("steps", Steps);
+                json.WriteNumber("seconds", Math.Round(Seconds, 1));
+                json.WriteString("command", Command);
+                if (Gold is not null)
+                {
+                    json.WriteString("gold", Gold);
+                }
 
-            if (Predictions is not null)
-            {
-                json.WriteString("predictions", Predictions);
-            }
+                if (Predictions is not null)
+                {
+                    json.WriteString("predictions", Predictions);
+                }
 
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(bytes.ToArray());
+            });
     }
 
     /// <summary>Reads a line.</summary>

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Loop;
 
 namespace Limbeck.Training.Jobs;
@@ -63,48 +63,44 @@ public sealed record JobPlan
     /// <summary>The plan as one JSON object.</summary>
     public string ToJson()
     {
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter json = new(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteStartArray("stages");
-            foreach (PlannedStage stage in Stages)
+        return JsonText.OfObject(
+            json =>
             {
-                json.WriteStartObject();
-                json.WriteString("name", stage.Name);
-                json.WriteNumber("rows", stage.Rows);
-                json.WriteNumber("max_seq_length", stage.MaxLength);
-                json.WriteNumber("epochs", stage.Epochs);
-                json.WriteNumber("tokens", stage.Tokens);
-                json.WriteNumber("steps", stage.Steps);
-                json.WriteNumber("seconds", Math.Round(stage.Seconds, 3));
-                json.WriteBoolean("estimated", stage.About);
-                json.WriteString("state", stage.State);
-                json.WriteEndObject();
-            }
+                json.WriteStartArray("stages");
+                foreach (PlannedStage stage in Stages)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("name", stage.Name);
+                    json.WriteNumber("rows", stage.Rows);
+                    json.WriteNumber("max_seq_length", stage.MaxLength);
+                    json.WriteNumber("epochs", stage.Epochs);
+                    json.WriteNumber("tokens", stage.Tokens);
+                    json.WriteNumber("steps", stage.Steps);
+                    json.WriteNumber("seconds", Math.Round(stage.Seconds, 3));
+                    json.WriteBoolean("estimated", stage.About);
+                    json.WriteString("state", stage.State);
+                    json.WriteEndObject();
+                }
 
-            json.WriteEndArray();
-            json.WriteStartArray("skipped");
-            foreach (string skipped in Skipped)
-            {
-                json.WriteStringValue(skipped);
-            }
+                json.WriteEndArray();
+                json.WriteStartArray("skipped");
+                foreach (string skipped in Skipped)
+                {
+                    json.WriteStringValue(skipped);
+                }
 
-            json.WriteEndArray();
-            TrainingReport.WriteSize(json, "parameters", Size);
-            TrainingReport.WriteSize(json, "teacher_parameters", TeacherSize);
-            if (LayerMap is not null)
-            {
-                json.WriteString("layer_map", LayerMap);
-            }
+                json.WriteEndArray();
+                TrainingReport.WriteSize(json, "parameters", Size);
+                TrainingReport.WriteSize(json, "teacher_parameters", TeacherSize);
+                if (LayerMap is not null)
+                {
+                    json.WriteString("layer_map", LayerMap);
+                }
 
-            json.WriteNumber("cache_bytes", CacheBytes);
-            json.WriteNumber("seconds", Math.Round(Seconds, 3));
-            json.WriteString("estimate", How);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(stream.ToArray());
+                json.WriteNumber("cache_bytes", CacheBytes);
+                json.WriteNumber("seconds", Math.Round(Seconds, 3));
+                json.WriteString("estimate", How);
+            });
     }
 
     private static string Time(PlannedStage stage) => stage.State switch

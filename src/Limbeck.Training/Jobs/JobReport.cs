@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Evaluation.Reporting;
 
 namespace Limbeck.Training.Jobs;
@@ -75,15 +76,11 @@ internal abstract record JobReport<TSettings>
 
     private string Recipe()
     {
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter json = new(stream))
-        {
-            json.WriteStartObject();
-            json.WriteString("job", Verb);
-            SettingsSchema.Write(Settings, json);
-            json.WriteEndObject();
-        }
-
-        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
+        return JsonText.OfObject(
+            json =>
+            {
+                json.WriteString("job", Verb);
+                SettingsSchema.Write(Settings, json);
+            });
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Limbeck.Checkpoints;
+using Limbeck.Training.Evaluation;
 using Limbeck.Training.Metrics;
 
 namespace Limbeck.Training.Jobs;
@@ -71,39 +72,35 @@ public sealed record TrainingReport
     /// <param name="indented">On several lines.</param>
     public string ToJson(bool indented)
     {
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter json = new(stream, new JsonWriterOptions { Indented = indented, NewLine = "\n", Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteString("method", Method);
-            json.WriteString("model", OutputDir);
-            json.WriteString("task", Task);
-            json.WriteNumber("train_rows", TrainRows);
-            if (EvalData is not null)
+        return JsonText.OfObject(
+            json =>
             {
-                json.WriteString("eval_data", EvalData);
-                json.WriteNumber("eval_rows", EvalRows);
-            }
+                json.WriteString("method", Method);
+                json.WriteString("model", OutputDir);
+                json.WriteString("task", Task);
+                json.WriteNumber("train_rows", TrainRows);
+                if (EvalData is not null)
+                {
+                    json.WriteString("eval_data", EvalData);
+                    json.WriteNumber("eval_rows", EvalRows);
+                }
 
-            WriteMetrics(json, "metrics", Metrics);
-            WriteMetrics(json, "metrics_mismatched", Mismatched);
-            WriteMetrics(json, "before", Before);
-            WriteMetrics(json, "teacher", Teacher);
-            WriteMetrics(json, "majority", Majority);
-            WriteSize(json, "parameters", Size);
-            WriteSize(json, "teacher_parameters", TeacherSize);
-            json.WriteNumber("steps", Steps);
-            json.WriteNumber("tokens", Tokens);
-            json.WriteNumber("seconds", Math.Round(Seconds, 3));
-            json.WriteNumber("peak_activation_bytes", PeakActivationBytes);
-            json.WriteNumber("max_seq_length", MaxSeqLength);
-            json.WriteStartObject("settings");
-            SettingsSchema.Write(Settings, json);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
+                WriteMetrics(json, "metrics", Metrics);
+                WriteMetrics(json, "metrics_mismatched", Mismatched);
+                WriteMetrics(json, "before", Before);
+                WriteMetrics(json, "teacher", Teacher);
+                WriteMetrics(json, "majority", Majority);
+                WriteSize(json, "parameters", Size);
+                WriteSize(json, "teacher_parameters", TeacherSize);
+                json.WriteNumber("steps", Steps);
+                json.WriteNumber("tokens", Tokens);
+                json.WriteNumber("seconds", Math.Round(Seconds, 3));
+                json.WriteNumber("peak_activation_bytes", PeakActivationBytes);
+                json.WriteNumber("max_seq_length", MaxSeqLength);
+                json.WriteStartObject("settings");
+                SettingsSchema.Write(Settings, json);
+                json.WriteEndObject();
+            }, indented);
     }
 
     private static void WriteMetrics(Utf8JsonWriter json, string name, MetricSet? metrics)
