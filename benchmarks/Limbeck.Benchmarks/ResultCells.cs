@@ -32,10 +32,13 @@ internal static class ResultCells
     /// </summary>
     private const double IntermediateRate = 6e-4;
 
+    /// <summary>The paper's rate, for students that come from general distillation.</summary>
+    private const double IntermediateRateAfterGeneral = 5e-5;
+
     /// <summary>Passes over the training set in the intermediate stage; the prediction stage makes 3.</summary>
     private static int IntermediatePasses(string task) => task switch { "CoLA" => 20, "SST-2" => 5, _ => 10 };
 
-    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I] [--table NAME] [--results FILE] [--threads N]</summary>
+    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--table NAME] [--results FILE] [--threads N]</summary>
     public static int Run(string[] args)
     {
         string row = Need(args, "--row");
@@ -45,7 +48,8 @@ internal static class ResultCells
         string student = row == "teacher" ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model"))) : Need(args, "--student");
         string init = BenchmarkOptions.Text(args, "--student-init") ?? "random";
         ResultsFile results = new(BenchmarkOptions.Text(args, "--results") ?? Path.Combine("docs", "results", $"{table}.jsonl"));
-        string method = row != "teacher" && init != "random" ? $"{row}, init {init}" : row;
+        bool general = Directory.Exists(init);
+        string method = row == "teacher" || init == "random" ? row : general ? $"{row}, general" : $"{row}, init {init}";
         string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
         if (results.Contains(cell))
         {
@@ -80,7 +84,7 @@ internal static class ResultCells
             Steps = report.Steps,
             Seconds = report.Seconds,
             Command = $"dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- cell --table {table} --row {row} --task {task.Name} --seed {seed}"
-                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {init}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
+                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
             Gold = gold,
             Predictions = predictions,
         });
@@ -140,7 +144,9 @@ internal static class ResultCells
                 Resume = true,
                 Seed = (ulong)seed,
                 NoTeacher = alone,
-                Intermediate = defaults.Intermediate with { NumTrainEpochs = IntermediatePasses(task.Name), LearningRate = IntermediateRate, LrSchedulerType = "warmup_linear", WarmupRatio = 0.1 },
+                Intermediate = Directory.Exists(init)
+                    ? defaults.Intermediate with { NumTrainEpochs = IntermediatePasses(task.Name), LearningRate = IntermediateRateAfterGeneral }
+                    : defaults.Intermediate with { NumTrainEpochs = IntermediatePasses(task.Name), LearningRate = IntermediateRate, LrSchedulerType = "warmup_linear", WarmupRatio = 0.1 },
                 NoReportTiming = true,
             },
             context);
