@@ -139,6 +139,25 @@ public sealed class CheckpointStore
             : throw new InvalidDataException($"{directory}: no checkpoint is whole. {string.Join(" ", faults)} Start the run anew with --overwrite-output-dir.");
     }
 
+    /// <summary>The last undamaged checkpoint of a run that may be under way: nothing is cleaned up and nobody warned.</summary>
+    /// <returns>An open checkpoint, or null when there is none that is whole.</returns>
+    public CheckpointReader? PeekLatest()
+    {
+        foreach (long step in Steps().Reverse())
+        {
+            try
+            {
+                return Open(PathOf(step));
+            }
+            catch (Exception error) when (error is InvalidDataException or IOException)
+            {
+                // The run itself says what is wrong with it.
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Opens a checkpoint and checks all of its files.</summary>
     /// <param name="path">The checkpoint's folder.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>

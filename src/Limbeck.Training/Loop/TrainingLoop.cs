@@ -115,7 +115,7 @@ public sealed unsafe class TrainingLoop
             return null;
         }
 
-        using CheckpointReader? reader = new CheckpointStore(directory).OpenLatest();
+        using CheckpointReader? reader = new CheckpointStore(directory).PeekLatest();
         if (reader is null)
         {
             return null;

@@ -11,6 +11,25 @@ public sealed unsafe class CheckpointStoreTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
+    public void A_look_at_the_last_checkpoint_touches_nothing_of_a_run_that_is_writing()
+    {
+        CheckpointStore store = Store();
+        Assert.Null(store.PeekLatest());
+        store.Save(1, writer => writer.WriteFloats("x", [1]));
+        store.Save(2, writer => writer.WriteFloats("x", [2]));
+        Directory.CreateDirectory(folder[".writing-checkpoint-3"]);
+        File.Delete(Directory.GetFiles(folder["checkpoint-2"])[0]);
+        using (CheckpointReader reader = store.PeekLatest()!)
+        {
+            Assert.Equal(1, reader.Step);
+        }
+
+        Assert.True(Directory.Exists(folder[".writing-checkpoint-3"]));
+        Assert.True(Directory.Exists(folder["checkpoint-2"]));
+        Assert.Empty(warnings);
+    }
+
+    [Fact]
     public void What_was_saved_reads_back_to_the_bit()
     {
         float[] odd = [1, -0f, float.NaN, float.PositiveInfinity, float.Epsilon, MathF.PI, -7];

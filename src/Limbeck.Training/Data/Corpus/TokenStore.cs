@@ -127,7 +127,7 @@ public sealed unsafe class TokenStore : IDisposable
         }
 
         string key = KeyOf(corpus, tokenizer);
-        return TryOpen(directory.TokensPathOf(key), key, warn);
+        return TryOpen(directory.TokensPathOf(key), key, warn, readOnly: true);
     }
 
     /// <summary>The first sentence of a document.</summary>
@@ -218,8 +218,8 @@ public sealed unsafe class TokenStore : IDisposable
     /// <summary>Bytes of an id: 2 where the vocabulary lets them.</summary>
     internal static int IdBytes(BertTokenizer tokenizer) => tokenizer.VocabularySize <= ushort.MaxValue + 1 ? sizeof(ushort) : sizeof(int);
 
-    /// <summary>Opens a store when it is there and sound. A damaged one is deleted, so that it can be made again.</summary>
-    internal static TokenStore? TryOpen(string path, string key, Action<string> warn)
+    /// <summary>Opens a store when it is there and sound. A damaged one is deleted, so that it can be made again, unless nothing on the disk may change.</summary>
+    internal static TokenStore? TryOpen(string path, string key, Action<string> warn, bool readOnly = false)
     {
         if (!File.Exists(path))
         {
@@ -228,18 +228,22 @@ public sealed unsafe class TokenStore : IDisposable
 
         try
         {
-            return Open(path, key);
+            return Open(path, key, readOnly);
         }
         catch (InvalidDataException error)
         {
             warn(error.Message);
-            File.Delete(path);
-            File.Delete(TeacherCacheFile.VerifiedPath(path));
+            if (!readOnly)
+            {
+                File.Delete(path);
+                File.Delete(TeacherCacheFile.VerifiedPath(path));
+            }
+
             return null;
         }
     }
 
-    private static TokenStore Open(string path, string key)
+    private static TokenStore Open(string path, string key, bool readOnly)
     {
         FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1 << 20);
         MemoryMappedFile? map = null;
@@ -264,10 +268,17 @@ public sealed unsafe class TokenStore : IDisposable
                     throw TokenStoreHeader.Damaged(file, "its tokens are not what was written (the hash differs)");
                 }
 
-                TeacherCacheFile.RememberVerified(path);
+                if (!readOnly)
+                {
+                    TeacherCacheFile.RememberVerified(path);
+                }
             }
 
-            TeacherCacheFile.TouchAccess(path);
+            if (!readOnly)
+            {
+                TeacherCacheFile.TouchAccess(path);
+            }
+
             map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             return new TokenStore(path, header, map);
         }
