@@ -172,5 +172,9 @@ public sealed unsafe class Parameter : IDisposable
         packed = null;
         packedBf16?.Dispose();
         packedBf16 = null;
+        foreach (Parameter part in parts)
+        {
+            part.Forget();
+        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Limbeck.Tensors.Code;
 
 /// <summary>How a generated function of one pointer is called on x86-64.</summary>

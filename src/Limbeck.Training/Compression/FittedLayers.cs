@@ -9,8 +9,7 @@ namespace Limbeck.Training.Compression;
 
 /// <summary>
 /// Starts a student's layers as its teacher's, turned into the directions of <see cref="PrincipalComponents"/>, and fits each of them in turn, by least squares, to what
-/// the teacher's mapped layer gives on sample texts. No gradient is computed: a student that takes half of the teacher's layers at four fifths of its width then gives, before its
-/// first training step, sentence vectors that training from random weights reaches only after millions of tokens.
+/// the teacher's mapped layer gives on sample texts. No gradient is computed, and the student begins with much of what its teacher's layers do.
 /// </summary>
 /// <remarks>
 /// With hidden states x ~ P x' (x' the student's), student layer m is made of teacher layer t = g(m):
@@ -32,8 +31,14 @@ public static unsafe class FittedLayers
     // Weight of the teacher's own weights in the regressions, as a share of the features' mean square.
     private const double Ridge = 0.01;
 
-    // Directions with less than this share of the largest moment are noise.
+    // A direction counts with at least this share of the largest moment, so that none is divided by nothing.
     private const double Rank = 1e-6;
+
+    // A head whose scores are below this says nothing, as a pruned one.
+    private const double Silent = 1e-30;
+
+    // A unit whose variance is below this share of its mean square does not vary.
+    private const double Still = 1e-9;
 
     /// <summary>Starts the layers of a student whose embedding block has been started from the components.</summary>
     /// <param name="teacher">With as many heads as the student, at least as wide.</param>
@@ -44,11 +49,12 @@ public static unsafe class FittedLayers
     /// <param name="teacherTexts">The sample texts in the teacher's ids.</param>
     /// <param name="studentTexts">The same in the student's ids, token by token.</param>
     /// <param name="team">The threads to compute on.</param>
+    /// <param name="cancellation">Checked before each layer.</param>
     /// <exception cref="ArgumentException">The student has other heads, is wider, or the map leaves out a layer; every fault is listed.</exception>
     public static void Start(
-        BertModel teacher, BertModel student, LayerMap map, PrincipalComponents components, IReadOnlyList<Tensor> hidden, PackedBatch teacherTexts, PackedBatch studentTexts, WorkerTeam? team = null)
+        BertModel teacher, BertModel student, LayerMap map, PrincipalComponents components, IReadOnlyList<Tensor> hidden, PackedBatch teacherTexts, PackedBatch studentTexts, WorkerTeam? team = null, CancellationToken cancellation = default)
     {
-        TeacherSlices.Refuse("the student's layers cannot start as the teacher's", TeacherSlices.Faults(teacher.Config, student.Config, map));
+        Check(teacher.Config, student.Config, map);
         using Tensor basis = new(teacher.Config.HiddenSize, student.Config.HiddenSize);
         components.Directions.CopyTo(basis.Span);
         using Tensor state = new(studentTexts.Tokens, student.Config.HiddenSize);
@@ -59,6 +65,7 @@ public static unsafe class FittedLayers
 
         for (int m = 1; m <= student.Config.LayerCount; m++)
         {
+            cancellation.ThrowIfCancellationRequested();
             using Tape tape = new(recording: false, team);
             Layer from = new(teacher, map.Pairs[m] - 1, tape, teacherTexts);
             Layer to = new(student, m - 1, tape, studentTexts);
@@ -72,8 +79,14 @@ public static unsafe class FittedLayers
 
             StartNeurons(from, to, from.Linear("intermediate.dense", attended, from.Activation), basis, tape);
             Fit(to, "output", to.Linear("intermediate.dense", own, to.Activation), own, hidden[map.Pairs[m]], basis, tape).Span.CopyTo(state.Span);
+            from.Forget();
+            to.Forget();
         }
     }
+
+    /// <summary>Refuses a student whose layers have no counterpart in the teacher.</summary>
+    internal static void Check(BertConfig teacher, BertConfig student, LayerMap map) =>
+        TeacherSlices.Refuse("the student's layers cannot start as the teacher's", TeacherSlices.Faults(teacher, student, map));
 
     /// <summary>Query, key, value and the output's columns, head by head.</summary>
     private static void StartHeads(Layer from, Layer to, Tensor queryKeyValue, Tensor basis, Tape tape)
@@ -96,10 +109,11 @@ public static unsafe class FittedLayers
             (Matrix<double> rootQ, Matrix<double> inverseQ) = Roots(Moment(0, head));
             (Matrix<double> rootK, _) = Roots(Moment(1, head));
             Svd<double> scores = (rootQ * rootK).Svd();
+            bool silent = !(scores.S[0] > Silent);
             Matrix<double> leading = scores.U.SubMatrix(0, size, 0, kept).Transpose();
             Vector<double> strength = scores.S.SubVector(0, kept).Map(s => Math.Sqrt(Math.Max(s, Rank * scores.S[0])));
             Put(to, "query", head, kept, scale * DiagonalTimes(strength, leading * inverseQ) * query.SubMatrix(head * size, size, 0, query.ColumnCount));
-            Put(to, "key", head, kept, scale * DiagonalTimes(strength.Map(s => 1 / s), leading * rootQ) * key.SubMatrix(head * size, size, 0, key.ColumnCount));
+            Put(to, "key", head, kept, scale * DiagonalTimes(strength.Map(s => silent ? 0 : 1 / s), leading * rootQ) * key.SubMatrix(head * size, size, 0, key.ColumnCount));
 
             (Matrix<double> rootV, Matrix<double> inverseV) = Roots(Moment(2, head));
             Matrix<double> writes = output.SubMatrix(0, output.RowCount, head * size, size);
@@ -198,7 +212,7 @@ public static unsafe class FittedLayers
         for (int i = 0; i < units; i++)
         {
             double spread = xx[i] - (x[i] * x[i] / sum.Rows);
-            double slope = spread > 0 ? (xy[i] - (x[i] * y[i] / sum.Rows)) / spread : 0;
+            double slope = spread > Still * xx[i] ? (xy[i] - (x[i] * y[i] / sum.Rows)) / spread : 0;
             weight[i] = (float)slope;
             bias[i] = (float)((y[i] - (slope * x[i])) / sum.Rows);
         }
@@ -342,6 +356,8 @@ public static unsafe class FittedLayers
     /// <summary>One layer of a model, taken apart.</summary>
     private sealed class Layer(BertModel model, int index, Tape tape, PackedBatch texts)
     {
+        private static readonly string[] Names = ["query", "key", "value"];
+
         public BertModel Model => model;
 
         public Activation Activation => model.Config.HiddenActivation == "relu" ? Activation.Relu : Activation.Gelu;
@@ -350,7 +366,16 @@ public static unsafe class FittedLayers
 
         public Tensor Linear(string name, Tensor input, Activation activation = Activation.None) => tape.Linear(input, this[$"{name}.weight"], this[$"{name}.bias"], activation);
 
-        public Tensor QueryKeyValue(Tensor input) => tape.Concatenate([.. ((string[])["query", "key", "value"]).Select(name => Linear($"attention.self.{name}", input))]);
+        public Tensor QueryKeyValue(Tensor input) => tape.Concatenate([.. Names.Select(name => Linear($"attention.self.{name}", input))]);
+
+        /// <summary>Drops the parts' packed copies: models run query, key and value as one.</summary>
+        public void Forget()
+        {
+            foreach (string name in Names)
+            {
+                this[$"attention.self.{name}.weight"].Changed();
+            }
+        }
 
         public Tensor Context(Tensor queryKeyValue) => tape.Attention(queryKeyValue, texts, model.Config.HeadCount).Context;
 

@@ -38,7 +38,7 @@ public sealed unsafe class PrincipalComponents
         Kept = kept;
     }
 
-    /// <summary>How much of the squared length of the words, after the layer norm, lies in these directions, 0..1.</summary>
+    /// <summary>How much of the squared length of the words, after the layer norm, lies in these directions, 0..1; with hidden states, of words and states together.</summary>
     public double Kept { get; }
 
     /// <summary>P: [d, d'], row by row.</summary>
@@ -54,10 +54,7 @@ public sealed unsafe class PrincipalComponents
     public static PrincipalComponents Of(BertModel teacher, int width, ReadOnlySpan<long> counts = default, IReadOnlyList<Tensor>? states = null, WorkerTeam? team = null)
     {
         int all = teacher.Config.HiddenSize;
-        if (width > all)
-        {
-            throw new ArgumentException($"a student of {width} units cannot start from the principal components of a teacher that has {all}: use --student-init random, or a narrower student");
-        }
+        CheckWidth(all, width);
 
         int words = teacher.Config.VocabularySize;
         if (!counts.IsEmpty && counts.Length != words)
@@ -110,6 +107,9 @@ public sealed unsafe class PrincipalComponents
             total > 0 ? order.Sum(i => decomposition.EigenValues[i].Real) / total : 1);
     }
 
+    /// <summary>Refuses a student that is wider than its teacher.</summary>
+    internal static void Check(BertConfig teacher, BertConfig student) => CheckWidth(teacher.HiddenSize, student.HiddenSize);
+
     /// <summary>Starts a student's embedding block: tables of words, positions and segments, and the layer norm.</summary>
     /// <param name="teacher">The teacher.</param>
     /// <param name="student">A student of d' units; its other weights stay.</param>
@@ -153,6 +153,14 @@ public sealed unsafe class PrincipalComponents
         weight.Changed();
         bias.Value.Span.Clear();
         bias.Changed();
+    }
+
+    private static void CheckWidth(int teacher, int student)
+    {
+        if (student > teacher)
+        {
+            throw new ArgumentException($"a student of {student} units cannot start from the principal components of a teacher that has {teacher}: use --student-init random, or a narrower student");
+        }
     }
 
     /// <summary>X^T X of rows X, divided by its trace: symmetric to the bit, which the decomposition asks for.</summary>

@@ -121,7 +121,7 @@ public static class TeacherSlices
     {
         if (faults.Count > 0)
         {
-            throw new ArgumentException($"{what}: {string.Join("; ", faults)}. Use --student-init random or pca.");
+            throw new ArgumentException($"{what}: {string.Join("; ", faults)}. Use --student-init random, or pca where the student is not wider than the teacher.");
         }
     }
 }

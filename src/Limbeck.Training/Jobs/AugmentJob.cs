@@ -201,7 +201,6 @@ public static class AugmentJob
         return Math.Min(expected, options.Variants);
     }
 
-
     private static long Write(GrowingFile file, TableCopy table, IReadOnlyList<TextExample> rows, WordCandidates candidates, TinyBertAugmentation augmentation, JobContext context)
     {
         if (file.Done == 0 && table.Header is not null)

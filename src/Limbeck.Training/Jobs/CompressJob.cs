@@ -69,8 +69,9 @@ public static class CompressJob
             ? TrainedModel.Encode(WithUnlabelled(augmented, settings, TextWriter.Null), teacherTokenizer, length, context)
             : null;
         EncodedDataset used = teacherAugmented is null || !settings.TrimVocabulary ? teacherRows : AugmentedRows.Together(teacherRows, teacherAugmented, teacherTokenizer, context.Team.Threads);
+        bool planOnly = phase is JobPhase.PlanOnly or JobPhase.CheckedPlan;
         (BertModel made, BertTokenizer tokenizer, LayerMap map, PrincipalComponents? components) = Student.Make(
-            settings, teacher, teacherTokenizer, new StudentTexts(() => Counts(teacher, used), tokens => Sample(used, tokens, settings.Seed)), context.Messages);
+            settings, teacher, teacherTokenizer, new StudentTexts(() => Counts(teacher, used), tokens => Sample(used, tokens, settings.Seed), planOnly), context);
         using BertModel student = made;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         EncodedDataset rows = ReferenceEquals(tokenizer, teacherTokenizer) ? teacherRows : EncodedDataset.Encode(all, tokenizer, length, context.Team.Threads);
@@ -80,7 +81,6 @@ public static class CompressJob
         StageRows intermediate = teacherAugmented is null ? original : new(teacherAugmented, studentAugmented!);
         EncodedDataset own = ReferenceEquals(all, labelled) ? rows : EncodedDataset.Encode(labelled, tokenizer, length, context.Team.Threads);
         EncodedDataset? validation = task.Validation is null ? null : TrainedModel.Encode(task.Validation, tokenizer, length, context);
-        bool planOnly = phase is JobPhase.PlanOnly or JobPhase.CheckedPlan;
         float[]? teacherAnswers = task.Validation is null || phase == JobPhase.PlanOnly ? null : Evaluator.InTaskOrder(
             Evaluator.Logits(teacher, EncodedDataset.Encode(task.Validation, teacherTokenizer, length, context.Team.Threads), context.Team, context.Cancellation), outputs);
         MetricSet? teacherScore = teacherAnswers is null ? null : MetricSet.Compute(task.Validation!, teacherAnswers);
@@ -146,10 +146,10 @@ public static class CompressJob
         BertConfig shape = student.Config;
         CompressSettings asked = settings.Whole ?? settings;
         string method = settings.Whole is { RunsGeneral: true } ? "TinyBERT's general and task distillation" : "TinyBERT's task distillation";
-        string rowsUsed = settings.Whole is { RunsAugment: true } ? " on augmented rows" : string.Empty;
+        string rowsUsed = settings.Augmented ? " on augmented rows" : string.Empty;
         string story = settings.NoTeacher
             ? $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, trained with Limbeck on the labels alone: {result.Steps} steps, seed {settings.Seed}."
-            : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by {method}{rowsUsed} (arXiv:1909.10351): {result.Steps} steps, at most {length} tokens, seed {settings.Seed}.";
+            : $"A student of {shape.LayerCount} layers of width {shape.HiddenSize}, distilled with Limbeck by {method}{rowsUsed} (arXiv:1909.10351): {result.Steps} steps{(settings.Whole is { RunsGeneral: true } ? " of the task's stages" : string.Empty)}, at most {length} tokens, seed {settings.Seed}.";
         new ModelCard
         {
             Title = settings.NoTeacher ? $"{asked.StudentModel}, trained on {task.Train.Name}" : $"{name}, distilled for {task.Train.Name}",

@@ -264,6 +264,11 @@ public sealed record CompressSettings : TaskSettings
             faults.Add($"--cache-limit is {CacheLimit}; needed 0 or more gigabytes");
         }
 
+        if (SentenceWeight != 1 && SentenceLoss == "none")
+        {
+            faults.Add("--sentence-weight is given without --sentence-loss cosine or mse, so no sentence vectors are learned");
+        }
+
         if (!(SentenceWeight >= 0))
         {
             faults.Add($"--sentence-weight is {SentenceWeight}; needed 0 or more");
@@ -279,7 +284,7 @@ public sealed record CompressSettings : TaskSettings
             faults.Add("augmented rows with --validation-split: variants of the rows to score would be trained on. Split the file first, augment the part to train on, and give the other as --validation-file");
         }
 
-        if (AttentionLoss == "none" && !HiddenLoss && SentenceLoss == "none")
+        if (AttentionLoss == "none" && !HiddenLoss && (SentenceLoss == "none" || Stage != "general"))
         {
             faults.Add("--attention-loss none with --hidden-loss false leaves the intermediate stage nothing to learn");
         }
@@ -324,6 +329,11 @@ public sealed record CompressSettings : TaskSettings
         if (General.MaxSeqLength < SegmentOptions.LeastLength)
         {
             faults.Add($"--general-max-seq-length is {General.MaxSeqLength}; needed {SegmentOptions.LeastLength} or more");
+        }
+
+        if (!RunsAugment && Stage != "all" && Augment != new AugmentationSettings())
+        {
+            faults.Add("--augment-... flags are given, but this run makes no augmented rows: use --stage all with --mlm-model, or limbeck augment");
         }
 
         if (!IsSeveral)

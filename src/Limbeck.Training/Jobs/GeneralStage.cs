@@ -44,11 +44,11 @@ internal static class GeneralStage
         TokenStore Open() => opened ??= TokenStore.OpenOrBuild(
             TextCorpus.Resolve(settings.TrainCorpus!), tokenizer, settings.CacheDir, context.Progress, context.Team.Threads, context.Cancellation);
         (BertModel student, LayerMap map, PrincipalComponents? components) = MakeStudent(
-            untold && settings.StudentInit is ("pca" or "fitted") ? settings with { StudentInit = "random" } : settings,
+            settings,
             teacher,
             tokenizer,
-            new StudentTexts(() => Open().Counts(teacher.Config.VocabularySize), tokens => Sample(Open(), tokenizer, length, tokens, settings.Seed)),
-            context.Messages);
+            new StudentTexts(() => Open().Counts(teacher.Config.VocabularySize), tokens => Sample(Open(), tokenizer, length, tokens, settings.Seed), planOnly),
+            context);
         using BertModel owned = student;
         ModelFolder.CheckLength(length, student.Config, settings.StudentModel!);
         CompressJob.Describe(settings, teacher, student, map, null, context.Messages);
@@ -163,9 +163,9 @@ internal static class GeneralStage
 
     /// <summary>The student without a classifier: what has no labels has no use for one.</summary>
     private static (BertModel Student, LayerMap Map, PrincipalComponents? Components) MakeStudent(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, JobContext context)
     {
-        (BertModel made, BertTokenizer own, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, tokenizer, texts, messages);
+        (BertModel made, BertTokenizer own, LayerMap map, PrincipalComponents? components) = Student.Make(settings, teacher, tokenizer, texts, context);
         using BertModel withHead = made;
         if (own.Fingerprint != tokenizer.Fingerprint)
         {

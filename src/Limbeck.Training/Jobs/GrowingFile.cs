@@ -53,12 +53,12 @@ internal sealed class GrowingFile : IDisposable
 
         if (!resume && !overwrite && (File.Exists(path) || File.Exists(path + Journal.Ending)))
         {
-            throw new UsageException($"{path} is there already{(File.Exists(path) ? string.Empty : " in part")}: add --resume to go on with an interrupted run, --overwrite to start anew, or name another file");
+            throw new UsageException($"{path} is there already{(File.Exists(path) ? string.Empty : " in part")}: add --resume to go on with an interrupted run, --overwrite (in a run of several stages --overwrite-output-dir) to start anew, or name another file");
         }
 
         if (resume && File.Exists(path) && !File.Exists(path + Journal.Ending))
         {
-            throw new UsageException($"{path} is there, but without {Path.GetFileName(path) + Journal.Ending}, so no run can be resumed: add --overwrite to start anew, or name another file");
+            throw new UsageException($"{path} is there, but without {Path.GetFileName(path) + Journal.Ending}, so no run can be resumed: add --overwrite (in a run of several stages --overwrite-output-dir) to start anew, or name another file");
         }
     }
 
@@ -103,21 +103,21 @@ internal sealed class GrowingFile : IDisposable
         lines = journal.Lines;
         if (journal.Fingerprint != fingerprint)
         {
-            throw new UsageException($"{path}: the run that shall be resumed had other settings, another model or other data: resume it with its own, or start anew with --overwrite");
+            throw new UsageException($"{path}: the run that shall be resumed had other settings, another model or other data: resume it with its own, or start anew with --overwrite (in a run of several stages --overwrite-output-dir)");
         }
 
         if (journal.Complete && !File.Exists(path + Partial))
         {
             return File.Exists(path) && new FileInfo(path).Length == journal.Bytes
                 ? null
-                : throw new UsageException($"{path} is not as its run left it: start anew with --overwrite");
+                : throw new UsageException($"{path} is not as its run left it: start anew with --overwrite (in a run of several stages --overwrite-output-dir)");
         }
 
         FileStream partial = OpenPartial(path);
         if (partial.Length < journal.Bytes)
         {
             partial.Dispose();
-            throw new UsageException($"{path + Partial} has lost what {Path.GetFileName(path) + Journal.Ending} says it had: start anew with --overwrite");
+            throw new UsageException($"{path + Partial} has lost what {Path.GetFileName(path) + Journal.Ending} says it had: start anew with --overwrite (in a run of several stages --overwrite-output-dir)");
         }
 
         GrowingFile file = new(path, fingerprint, describe, partial, journal);
@@ -207,7 +207,7 @@ internal sealed class GrowingFile : IDisposable
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
-                throw new UsageException($"{path}: is not the journal of a run: start anew with --overwrite", e);
+                throw new UsageException($"{path}: is not the journal of a run: start anew with --overwrite (in a run of several stages --overwrite-output-dir)", e);
             }
         }
     }

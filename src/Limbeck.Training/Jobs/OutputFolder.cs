@@ -10,7 +10,7 @@ namespace Limbeck.Training.Jobs;
 /// <summary>A job's output folder: whether it may be used, and the files that make it a complete Hugging Face directory.</summary>
 internal static class OutputFolder
 {
-    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best", TinyBert.ProjectionFile];
+    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best", TinyBert.ProjectionFile, "modules.json", "sentence_bert_config.json", "1_Pooling"];
 
     /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew.</summary>
     /// <param name="settings">The job's settings.</param>

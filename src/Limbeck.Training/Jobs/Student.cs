@@ -14,15 +14,15 @@ internal static class Student
     /// <param name="teacher">The teacher, whose labels and rates it takes.</param>
     /// <param name="tokenizer">The teacher's tokenizer.</param>
     /// <param name="texts">What the student will read, asked for only where it is needed: wordpieces that the texts do not have go from a trimmed vocabulary, principal components are weighted by them, and fitted layers are fitted to some of them.</param>
-    /// <param name="messages">Receives what is worth knowing.</param>
+    /// <param name="context">What the job runs with.</param>
     /// <returns>The student, its tokenizer, its layer map, and the components it started from, if any.</returns>
     /// <exception cref="UsageException">There is no such student.</exception>
     public static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) Make(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, JobContext context)
     {
         try
         {
-            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, texts, messages) : FromShape(settings, teacher, tokenizer, texts, messages);
+            return Directory.Exists(settings.StudentModel) ? FromDirectory(settings, teacher, tokenizer, texts, context) : FromShape(settings, teacher, tokenizer, texts, context);
         }
         catch (ArgumentException e)
         {
@@ -30,7 +30,7 @@ internal static class Student
         }
     }
 
-    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, StudentTexts texts, TextWriter messages)
+    private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromDirectory(CompressSettings settings, BertModel teacher, BertTokenizer teacherTokenizer, StudentTexts texts, JobContext context)
     {
         string weights = ModelFolder.Weights(settings.StudentModel!);
         if (settings.TrimVocabulary)
@@ -41,17 +41,22 @@ internal static class Student
         BertConfig config = Rates(settings, BertConfig.Read(weights)) with { Labels = teacher.Config.Labels, ProblemType = teacher.Config.ProblemType };
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);
         LayerMap map = Map(settings, config, teacher.Config);
-        if (settings.StudentInit is null || Same(settings.StudentInit, settings.StudentModel!))
+        if (settings.StudentInit is ("pca" or "fitted" or "teacher") && tokenizer.Fingerprint != teacherTokenizer.Fingerprint)
         {
-            return (Open(settings, weights, config, messages), tokenizer, map, null);
+            throw new UsageException($"--student-init {settings.StudentInit} takes the teacher's words, but {settings.StudentModel} has a vocabulary of its own: give its sizes ({config.LayerCount}/{config.HiddenSize}/{config.HeadCount}/{config.IntermediateSize}) as --student-model instead, or leave --student-init out");
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, texts, messages);
+        if (settings.StudentInit is null || Same(settings.StudentInit, settings.StudentModel!))
+        {
+            return (Open(settings, weights, config, context.Messages), tokenizer, map, null);
+        }
+
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, null, texts, context);
         return (started, tokenizer, map, components);
     }
 
     private static (BertModel Model, BertTokenizer Tokenizer, LayerMap Map, PrincipalComponents? Components) FromShape(
-        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, TextWriter messages)
+        CompressSettings settings, BertModel teacher, BertTokenizer tokenizer, StudentTexts texts, JobContext context)
     {
         BertConfig config = Rates(settings, StudentShape.Parse(settings.StudentModel!).Configure(teacher.Config));
         LayerMap map = Map(settings, config, teacher.Config);
@@ -59,52 +64,63 @@ internal static class Student
         if (settings.TrimVocabulary)
         {
             BertTokenizer trimmed = tokenizer.Trim([.. Kept(tokenizer, texts.Counts())], out kept);
-            messages.WriteLine($"vocabulary: {trimmed.VocabularySize:N0} of {tokenizer.VocabularySize:N0} wordpieces kept");
+            context.Messages.WriteLine($"vocabulary: {trimmed.VocabularySize:N0} of {tokenizer.VocabularySize:N0} wordpieces kept");
             tokenizer = trimmed;
             config = config with { VocabularySize = trimmed.VocabularySize, PadTokenId = Math.Max(0, trimmed.PadId) };
         }
 
-        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, texts, messages);
+        (BertModel started, PrincipalComponents? components) = Start(settings, new BertModel(config, HeadKind.Classifier), teacher, map, kept, texts, context);
         return (started, tokenizer, map, components);
     }
 
-    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, StudentTexts texts, TextWriter messages)
+    private static (BertModel Model, PrincipalComponents? Components) Start(CompressSettings settings, BertModel student, BertModel teacher, LayerMap map, int[]? kept, StudentTexts texts, JobContext context)
     {
         student.Initialize(new SeededRandom(settings.Seed));
+        if (texts.OnlyShape && settings.StudentInit is ("pca" or "fitted"))
+        {
+            PrincipalComponents.Check(teacher.Config, student.Config);
+            if (settings.StudentInit == "fitted")
+            {
+                FittedLayers.Check(teacher.Config, student.Config, map);
+            }
+
+            return (student, null);
+        }
+
         switch (settings.StudentInit)
         {
             case null or "random":
                 return (student, null);
             case "pca":
-                return (student, Components(student, teacher, kept, PrincipalComponents.Of(teacher, student.Config.HiddenSize, texts.Counts()), messages));
+                return (student, Components(student, teacher, kept, PrincipalComponents.Of(teacher, student.Config.HiddenSize, texts.Counts(), team: context.Team), context));
             case "fitted":
-                return (student, Fit(student, teacher, map, kept, texts, messages));
+                return (student, Fit(student, teacher, map, kept, texts, context));
             case "teacher":
                 TeacherSlices.Copy(teacher, student, map, settings.ScaleQuery, kept);
-                messages.WriteLine("student starts as a slice of the teacher");
+                context.Messages.WriteLine("student starts as a slice of the teacher");
                 return (student, null);
             default:
                 student.Dispose();
-                return (Open(settings, ModelFolder.Weights(settings.StudentInit), student.Config, messages), null);
+                return (Open(settings, ModelFolder.Weights(settings.StudentInit), student.Config, context.Messages), null);
         }
     }
 
-    private static PrincipalComponents Components(BertModel student, BertModel teacher, int[]? kept, PrincipalComponents components, TextWriter messages)
+    private static PrincipalComponents Components(BertModel student, BertModel teacher, int[]? kept, PrincipalComponents components, JobContext context)
     {
-        components.StartEmbeddings(teacher, student, kept);
-        messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} %)");
+        components.StartEmbeddings(teacher, student, kept, context.Team);
+        context.Messages.WriteLine($"student starts from the teacher's principal components ({student.Config.HiddenSize} of {teacher.Config.HiddenSize} keep {100 * components.Kept:F1} %)");
         return components;
     }
 
-    private static PrincipalComponents Fit(BertModel student, BertModel teacher, LayerMap map, int[]? kept, StudentTexts texts, TextWriter messages)
+    private static PrincipalComponents Fit(BertModel student, BertModel teacher, LayerMap map, int[]? kept, StudentTexts texts, JobContext context)
     {
         PackedBatch sample = texts.Sample(FittedLayers.SampleTokens);
-        using Tape tape = new(recording: false);
+        using Tape tape = new(recording: false, context.Team);
         IReadOnlyList<Tensor> hidden = teacher.Encoder.Forward(tape, sample, withHidden: true).Hidden;
         IReadOnlyList<Tensor> states = [.. map.Pairs.Values.Where(layer => layer > 0).Select(layer => hidden[layer])];
-        PrincipalComponents components = Components(student, teacher, kept, PrincipalComponents.Of(teacher, student.Config.HiddenSize, texts.Counts(), states), messages);
-        FittedLayers.Start(teacher, student, map, components, hidden, sample, kept is null ? sample : Renumbered(sample, kept));
-        messages.WriteLine($"its layers are fitted to the teacher's on {sample.Tokens:N0} tokens");
+        PrincipalComponents components = Components(student, teacher, kept, PrincipalComponents.Of(teacher, student.Config.HiddenSize, texts.Counts(), states, context.Team), context);
+        FittedLayers.Start(teacher, student, map, components, hidden, sample, kept is null ? sample : Renumbered(sample, kept), context.Team, context.Cancellation);
+        context.Messages.WriteLine($"its layers are fitted to the teacher's on {sample.Tokens:N0} tokens");
         return components;
     }
 

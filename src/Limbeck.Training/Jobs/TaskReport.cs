@@ -151,7 +151,7 @@ internal sealed record TaskReport : JobReport<TaskSettings>
         string alone = Path.TrimEndingDirectorySeparator(Settings.OutputDir!) + "-alone";
         string command = CommandLine.Of(Verb, LastStages ?? Settings, "output_dir", "baseline_results", "aug_train", "aug_file", "aug_budget", "aug_prediction");
         string baselines = Settings.BaselineResults is null ? alone : $"{Settings.BaselineResults},{alone}";
-        return $"# train it, with as many updates\n{command} --no-teacher --output-dir {CommandLine.Quoted(alone)}\n"
+        return $"# train it{(Settings is CompressSettings { Augmented: true } ? ", with the updates of the original rows" : ", with as many updates")}\n{command} --no-teacher --output-dir {CommandLine.Quoted(alone)}\n"
             + $"# write this report again, without training\n{CommandLine.Of(Verb, Settings, "baseline_results")} --baseline-results {CommandLine.Quoted(baselines)} --resume";
     }
 

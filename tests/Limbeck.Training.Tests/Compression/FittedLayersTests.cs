@@ -39,6 +39,28 @@ public sealed class FittedLayersTests
     }
 
     [Fact]
+    public void A_head_that_was_pruned_away_stays_silent_and_fitting_again_gives_the_same()
+    {
+        using BertModel teacher = Teacher();
+        foreach (string name in (string[])["query", "key"])
+        {
+            Parameter weight = teacher[$"bert.encoder.layer.1.attention.self.{name}.weight"];
+            Parameter bias = teacher[$"bert.encoder.layer.1.attention.self.{name}.bias"];
+            weight.Value.Span[..(6 * 24)].Clear();
+            bias.Value.Span[..6].Clear();
+            weight.Changed();
+            bias.Changed();
+        }
+
+        using BertModel student = TinyWorld.Model(Shape(2, 16, 64), 2);
+        Assert.InRange(Start(teacher, student), 0, HalfTolerance);
+        Assert.All(student.Parameters, parameter => Assert.All(parameter.Value.ToArray(), value => Assert.True(float.IsFinite(value), parameter.Name)));
+        float[][] first = [.. student.Parameters.Select(parameter => parameter.Value.ToArray())];
+        Start(teacher, student);
+        Assert.Equal(first, student.Parameters.Select(parameter => parameter.Value.ToArray()));
+    }
+
+    [Fact]
     public void The_layers_are_the_same_bits_for_any_number_of_threads()
     {
         using BertModel teacher = Teacher();

@@ -160,6 +160,28 @@ public sealed class JobTests
         Assert.Contains("its layers are fitted to the teacher's on ", job.Messages.ToString(), StringComparison.Ordinal);
         string message = Assert.Throws<UsageException>(() => CompressJob.Run(job.Compress("wide") with { StudentInit = "fitted", StudentModel = "1/16/2/32" }, job.Context)).Message;
         Assert.Contains("2 heads", message, StringComparison.Ordinal);
+
+        // A plan says what is wrong too, but fits nothing.
+        Assert.Contains("2 heads", Assert.Throws<UsageException>(() => CompressJob.Plan(job.Compress("plan") with { StudentInit = "fitted", StudentModel = "1/16/2/32" }, job.Context)).Message, StringComparison.Ordinal);
+        int before = job.Messages.ToString().Length;
+        CompressJob.Plan(job.Compress("plan") with { StudentInit = "fitted" }, job.Context);
+        Assert.DoesNotContain("fitted to the teacher's on", job.Messages.ToString()[before..], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("pca")]
+    [InlineData("fitted")]
+    [InlineData("teacher")]
+    public void A_student_with_a_vocabulary_of_its_own_cannot_start_from_the_teachers_words(string init)
+    {
+        using TinyJob job = new();
+        FineTuneJob.Run(job.FineTune("teacher"), job.Context);
+        File.WriteAllLines(job["short.tsv"], File.ReadLines(job["train.tsv"]).Where(line => !line.Contains("poor", StringComparison.Ordinal)));
+        CompressJob.Run(job.Compress("trimmed") with { TrimVocabulary = true, TrainFile = job["short.tsv"] }, job.Context);
+        string message = Assert.Throws<UsageException>(
+            () => CompressJob.Run(job.Compress("student") with { StudentModel = job["trimmed"], StudentInit = init, TrainFile = job["short.tsv"] }, job.Context)).Message;
+        Assert.Contains("a vocabulary of its own", message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(job["student"]));
     }
 
     [Fact]
