@@ -204,6 +204,7 @@ public sealed record CompressSettings : TaskSettings
     /// <summary>The settings of the run of several stages that this one is the last of; null for a run of its own.</summary>
     internal CompressSettings? Whole { get; init; }
 
+    private static readonly string[] Inits = ["random", "pca", "fitted", "teacher"];
     private static readonly HashSet<string> OfSeveral = ["general_teacher_model", "mlm_model", "general.max_seq_length"];
     private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens", "sentence_loss", "sentence_weight"];
     private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "aug_train", "aug_budget", "aug_prediction", "teacher_cache", "cache_limit"];
@@ -287,6 +288,11 @@ public sealed record CompressSettings : TaskSettings
         if (AttentionLoss == "none" && !HiddenLoss && (SentenceLoss == "none" || Stage != "general"))
         {
             faults.Add("--attention-loss none with --hidden-loss false leaves the intermediate stage nothing to learn");
+        }
+
+        if (StudentInit is not null && !Inits.Contains(StudentInit) && !Directory.Exists(StudentInit))
+        {
+            faults.Add($"--student-init is '{StudentInit}', which is no model's directory.{SettingsSchema.Suggest(StudentInit, Inits)} The kinds are {string.Join(", ", Inits)}");
         }
 
         if (StudentModel is not null && !Directory.Exists(StudentModel))

@@ -168,6 +168,14 @@ public sealed class JobTests
         Assert.DoesNotContain("fitted to the teacher's on", job.Messages.ToString()[before..], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_mistyped_kind_of_first_weights_is_told_with_the_nearest()
+    {
+        List<string> faults = [];
+        new CompressSettings { StudentInit = "fited" }.Check(faults, complete: false);
+        Assert.Contains("Did you mean 'fitted'?", Assert.Single(faults), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("pca")]
     [InlineData("fitted")]
