@@ -8,17 +8,19 @@ internal sealed record BenchmarkModel(string Name, int Layers, int Hidden, int H
 {
     public static IReadOnlyList<BenchmarkModel> All { get; } =
     [
+        new("tiny2", 2, 192, 12, 768),
         new("tiny3", 3, 312, 12, 1200),
         new("tiny4", 4, 312, 12, 1200),
         new("minilm6", 6, 384, 12, 1536),
         new("base", 12, 768, 12, 3072),
     ];
 
-    public static IEnumerable<BenchmarkModel> Chosen(string[] args)
-    {
-        string[] names = (BenchmarkOptions.Text(args, "--models") ?? string.Join(',', All.Select(model => model.Name))).Split(',');
-        return All.Where(model => names.Contains(model.Name));
-    }
+    /// <summary>Those of --models, or by default those of the first table of docs/speed.md.</summary>
+    public static IEnumerable<BenchmarkModel> Chosen(string[] args, string missing = "tiny3,tiny4,minilm6,base") =>
+        (BenchmarkOptions.Text(args, "--models") ?? missing).Split(',').Select(Named);
+
+    public static BenchmarkModel Named(string name) =>
+        All.FirstOrDefault(model => model.Name == name) ?? throw new ArgumentException($"'{name}' is no model of the benchmarks; they are {string.Join(", ", All.Select(model => model.Name))}");
 
     public BertModel Create()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Limbeck.Inference;
 using Limbeck.Models;
@@ -34,14 +33,8 @@ internal static class ModelBenchmark
             using Tape tape = new(recording: training, team) { Seed = 1, Precision = precision };
             using Optimizer optimizer = new(new OptimizerSettings(), model.Parameters, team);
             double flops = sizes.Flops(lengths) * (training ? 3 : 1);
-            List<double> times = [];
-            List<double> shares = [];
-            double bestPeak = 0;
-            double peakBefore = MachinePeak.MeasureSustainedFlops(team, 0.1, precision);
-            for (int round = -2; round < rounds; round++)
+            PeakShares shares = PeakShares.Measure(rounds, flops, precision, team, () =>
             {
-                bestPeak = Math.Max(bestPeak, MachinePeak.MeasureFlops(team, 0.02, precision));
-                long start = Stopwatch.GetTimestamp();
                 if (training)
                 {
                     tape.Step++;
@@ -53,24 +46,10 @@ internal static class ModelBenchmark
                 {
                     runner.Run(sequences, (inference, part, _) => model.Encoder.Forward(inference, part), CancellationToken.None);
                 }
-
-                double time = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                double peakAfter = MachinePeak.MeasureSustainedFlops(team, 0.1, precision);
-                if (round >= 0)
-                {
-                    times.Add(time);
-                    shares.Add(flops / time / ((peakBefore + peakAfter) / 2));
-                }
-
-                peakBefore = peakAfter;
-            }
-
-            times.Sort();
-            shares.Sort();
-            double median = times[times.Count / 2];
+            });
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{sizes.Name,-8} {median * 1e3,10:F1} {flops / median / 1e9,8:F1} {shares[shares.Count / 2],21:P1} {flops / median / bestPeak,18:P1} {flops / times[0] / bestPeak,14:P1} {tape.PeakBytes / 1e6,16:F0}"));
+                $"{sizes.Name,-8} {shares.Median * 1e3,10:F1} {flops / shares.Median / 1e9,8:F1} {shares.OfPeakKeptUp,21:P1} {shares.OfBestPeak,18:P1} {shares.BestOfBestPeak,14:P1} {tape.PeakBytes / 1e6,16:F0}"));
         }
 
         return 0;

@@ -22,8 +22,16 @@ internal sealed class Peer : IDisposable
 
     public JsonElement Ask(object request)
     {
-        process.StandardInput.WriteLine(JsonSerializer.Serialize(request));
-        process.StandardInput.Flush();
+        try
+        {
+            process.StandardInput.WriteLine(JsonSerializer.Serialize(request));
+            process.StandardInput.Flush();
+        }
+        catch (IOException e)
+        {
+            throw new InvalidOperationException("the peer has ended; its error is above", e);
+        }
+
         string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer ended without an answer; its error is above");
         JsonElement answer = JsonDocument.Parse(line).RootElement;
         return answer.TryGetProperty("error", out JsonElement error) ? throw new InvalidOperationException(error.GetString()) : answer;
@@ -42,5 +50,18 @@ internal sealed class Peer : IDisposable
         process.Dispose();
     }
 
-    public static string Milliseconds(double seconds) => (seconds * 1e3).ToString("F1", CultureInfo.InvariantCulture);
+    /// <summary>A file of benchmarks/peers, which is looked for above the program.</summary>
+    public static string Script(string name)
+    {
+        for (DirectoryInfo? directory = new(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
+        {
+            string path = Path.Combine(directory.FullName, "benchmarks", "peers", name);
+            if (File.Exists(path))
+            {
+                return path;
+            }
+        }
+
+        throw new FileNotFoundException($"benchmarks/peers/{name} is not above {AppContext.BaseDirectory}");
+    }
 }

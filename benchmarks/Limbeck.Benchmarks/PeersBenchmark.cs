@@ -11,10 +11,10 @@ using Limbeck.Training.Optimization;
 
 namespace Limbeck.Benchmarks;
 
-/// <summary>Races against ONNX Runtime (inference) and PyTorch (training), alternating in one run, with the medians and the peak measured between the rounds.</summary>
+/// <summary>Races against ONNX Runtime (inference), PyTorch (training) and TinyBERT's own code (distillation), alternating in one run, with the medians and the peak measured between the rounds.</summary>
 internal static class PeersBenchmark
 {
-    /// <summary>peers encoder|text|train ...: see Program.</summary>
+    /// <summary>peers encoder|text|train|distill ...: see Program.</summary>
     public static int Run(string[] args)
     {
         using WorkerTeam team = new(BenchmarkOptions.Integer(args, "--threads", WorkerTeam.PhysicalCores));
@@ -24,7 +24,8 @@ internal static class PeersBenchmark
             "encoder" => Encoder(args, team),
             "text" => Text(args, team),
             "train" => Train(args, team),
-            _ => throw new ArgumentException("peers encoder|text|train"),
+            "distill" => DistillationBenchmark.Race(args, team),
+            _ => throw new ArgumentException("peers encoder|text|train|distill"),
         };
     }
 
@@ -98,7 +99,7 @@ internal static class PeersBenchmark
         foreach (BenchmarkModel sizes in BenchmarkModel.Chosen(args))
         {
             using Peer peer = new(
-                BenchmarkOptions.Text(args, "--python") ?? "/usr/bin/python3", Script("pytorch.py"),
+                BenchmarkOptions.Text(args, "--python") ?? "/usr/bin/python3", Peer.Script("pytorch.py"),
                 new Dictionary<string, string> { ["THREADS"] = $"{team.Threads}", ["OPENBLAS_CORETYPE"] = string.Empty });
             using BertModel model = sizes.Create();
             using Tape tape = new(recording: true, team) { Seed = 1 };
@@ -131,27 +132,13 @@ internal static class PeersBenchmark
     }
 
     private static Peer OnnxRuntime(string[] args, WorkerTeam team) => new(
-        "node", Script("onnxruntime.js"),
+        "node", Peer.Script("onnxruntime.js"),
         new Dictionary<string, string>
         {
             ["THREADS"] = $"{team.Threads}",
             ["ONNX_FILES"] = BenchmarkOptions.Text(args, "--onnx") ?? throw new ArgumentException("--onnx DIRECTORY of NAME-fp32.onnx files"),
-            ["NODE_PATH"] = BenchmarkOptions.Text(args, "--node-modules") ?? Path.Combine(Path.GetDirectoryName(Script("onnxruntime.js"))!, "node_modules"),
+            ["NODE_PATH"] = BenchmarkOptions.Text(args, "--node-modules") ?? Path.Combine(Path.GetDirectoryName(Peer.Script("onnxruntime.js"))!, "node_modules"),
         });
-
-    private static string Script(string name)
-    {
-        for (DirectoryInfo? directory = new(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            string path = Path.Combine(directory.FullName, "benchmarks", "peers", name);
-            if (File.Exists(path))
-            {
-                return path;
-            }
-        }
-
-        throw new FileNotFoundException($"benchmarks/peers/{name} is not above {AppContext.BaseDirectory}");
-    }
 
     /// <summary>Medians of one race.</summary>
     private sealed record Rounds(double Ours, double Theirs, double Ratio, double Peak)

@@ -8,7 +8,7 @@ internal static class Program
         {
             return Run(args);
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
             Console.Error.WriteLine(e.Message);
             return 2;
@@ -31,6 +31,8 @@ internal static class Program
                 return PeakBenchmark.Run(rest);
             case "encoder" or "train":
                 return ModelBenchmark.Run(args);
+            case "general":
+                return DistillationBenchmark.General(rest);
             case "cell":
                 return ResultCells.Run(rest);
             case "results":
@@ -44,9 +46,10 @@ internal static class Program
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
                       elementwise                                        GELU, softmax, layer norm, dropout, AdamW: ns per element
                       encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N] [--precision fp32|bf16]   whole models
+                      general [--threads N] [--teacher minilm6] [--models tiny3,tiny2] [--precision fp32|bf16]   TinyBERT's general stage: tokens per second, share of the peak
                       cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S]   trains and scores one cell of docs/results
                       results [FOLDER]                                   renders docs/results
-                      peers encoder [--onnx DIR --node-modules DIR] | text --glue DIR --tokenizer DIR | train [--python PROGRAM]   races against ONNX Runtime and PyTorch
+                      peers encoder [--onnx DIR --node-modules DIR] | text --glue DIR --tokenizer DIR | train [--python PROGRAM] | distill --glue DIR --tokenizer DIR --reference DIR   races against ONNX Runtime, PyTorch and TinyBERT's own code
                       peak [--threads N] [--seconds S]                   multiply-add rate per thread count, and memory bandwidth
                     """);
                 return 2;

@@ -95,15 +95,15 @@ public static unsafe class FittedLayers
         int size = from.Model.Config.HiddenSize / heads;
         int kept = to.Model.Config.HiddenSize / heads;
         int all = from.Model.Config.HiddenSize;
-        double[] moments = Gram(queryKeyValue, tape);
+        double[] moments = LeastSquares.Gram(queryKeyValue, tape);
         Matrix<double> Moment(int part, int head) => Matrix<double>.Build.Dense(
             size, size, (i, j) => moments[(((long)(part * all) + (head * size) + Math.Max(i, j)) * 3 * all) + (part * all) + (head * size) + Math.Min(i, j)] / queryKeyValue.Rows);
 
         double scale = Math.Pow((double)kept / size, 0.25);
-        Matrix<double> output = Rows(Product(basis, true, from["attention.output.dense.weight"].Value, false, tape)); // P^T W_o: [d', d]
+        Matrix<double> output = LeastSquares.Rows(LeastSquares.Product(basis, true, from["attention.output.dense.weight"].Value, false, tape)); // P^T W_o: [d', d]
         Matrix<double> toOutput = Matrix<double>.Build.Dense(to.Model.Config.HiddenSize, heads * kept);
         (Matrix<double> query, Matrix<double> key, Matrix<double> value) = (Weights("query"), Weights("key"), Weights("value"));
-        Matrix<double> Weights(string name) => Augmented(Rows(Product(from[$"attention.self.{name}.weight"].Value, false, basis, false, tape)), from[$"attention.self.{name}.bias"].Value);
+        Matrix<double> Weights(string name) => Augmented(LeastSquares.Rows(LeastSquares.Product(from[$"attention.self.{name}.weight"].Value, false, basis, false, tape)), from[$"attention.self.{name}.bias"].Value);
         for (int head = 0; head < heads; head++)
         {
             (Matrix<double> rootQ, Matrix<double> inverseQ) = Roots(Moment(0, head));
@@ -124,15 +124,15 @@ public static unsafe class FittedLayers
             toOutput.SetSubMatrix(0, head * kept, writes * rootV * directions.Transpose());
         }
 
-        Write(to["attention.output.dense.weight"], toOutput);
-        Write(to["attention.output.dense.bias"], Vector(Product(from["attention.output.dense.bias"].Value, false, basis, false, tape, 1)));
+        LeastSquares.Write(to["attention.output.dense.weight"], toOutput);
+        LeastSquares.Write(to["attention.output.dense.bias"], Vector(LeastSquares.Product(from["attention.output.dense.bias"].Value, false, basis, false, tape, 1)));
     }
 
     /// <summary>The neurons that write most into the student's directions, in the teacher's order.</summary>
     private static void StartNeurons(Layer from, Layer to, Tensor neurons, Tensor basis, Tape tape)
     {
-        Matrix<double> reads = Augmented(Rows(Product(from["intermediate.dense.weight"].Value, false, basis, false, tape)), from["intermediate.dense.bias"].Value);
-        Matrix<double> writes = Rows(Product(basis, true, from["output.dense.weight"].Value, false, tape)); // [d', f]
+        Matrix<double> reads = Augmented(LeastSquares.Rows(LeastSquares.Product(from["intermediate.dense.weight"].Value, false, basis, false, tape)), from["intermediate.dense.bias"].Value);
+        Matrix<double> writes = LeastSquares.Rows(LeastSquares.Product(basis, true, from["output.dense.weight"].Value, false, tape)); // [d', f]
         double[] square = new double[neurons.Columns];
         for (int t = 0; t < neurons.Rows; t++)
         {
@@ -146,10 +146,10 @@ public static unsafe class FittedLayers
         int kept = to.Model.Config.IntermediateSize;
         int[] chosen = [.. Enumerable.Range(0, square.Length).OrderByDescending(i => square[i] * writes.Column(i).DotProduct(writes.Column(i))).ThenBy(i => i).Take(kept).Order()];
         Matrix<double> rows = Matrix<double>.Build.DenseOfRowVectors(chosen.Select(reads.Row));
-        Write(to["intermediate.dense.weight"], rows.SubMatrix(0, kept, 0, rows.ColumnCount - 1));
-        Write(to["intermediate.dense.bias"], rows.Column(rows.ColumnCount - 1));
-        Write(to["output.dense.weight"], Matrix<double>.Build.DenseOfColumnVectors(chosen.Select(writes.Column)));
-        Write(to["output.dense.bias"], Vector(Product(from["output.dense.bias"].Value, false, basis, false, tape, 1)));
+        LeastSquares.Write(to["intermediate.dense.weight"], rows.SubMatrix(0, kept, 0, rows.ColumnCount - 1));
+        LeastSquares.Write(to["intermediate.dense.bias"], rows.Column(rows.ColumnCount - 1));
+        LeastSquares.Write(to["output.dense.weight"], Matrix<double>.Build.DenseOfColumnVectors(chosen.Select(writes.Column)));
+        LeastSquares.Write(to["output.dense.bias"], Vector(LeastSquares.Product(from["output.dense.bias"].Value, false, basis, false, tape, 1)));
     }
 
     /// <summary>Refits the product that writes into a residual sum, then its layer norm; gives the norm's output.</summary>
@@ -162,22 +162,15 @@ public static unsafe class FittedLayers
     /// <param name="tape">Where to compute.</param>
     private static Tensor Fit(Layer layer, string part, Tensor features, Tensor residual, Tensor target, Tensor basis, Tape tape)
     {
-        Tensor wanted = Product(target, false, basis, false, tape); // [T, d']
+        Tensor wanted = LeastSquares.Product(target, false, basis, false, tape); // [T, d']
         Tensor first = tape.Add(layer.Linear($"{part}.dense", features), residual);
 
         // The norm takes any factor away, so the sum aims at the factor that it is nearest to already.
         double factor = Dot(first, wanted) / Dot(wanted, wanted);
         Tensor missing = tape.Subtract(tape.Scale(wanted, (float)factor), first);
-        float[] featureMeans = Center(features, out Tensor centred, tape);
-        float[] missingMeans = Center(missing, out Tensor gaps, tape);
-        int count = features.Columns;
-        double[] gram = Gram(centred, tape);
-        double mean = Enumerable.Range(0, count).Average(i => gram[((long)i * count) + i]);
-        Matrix<double> moments = Matrix<double>.Build.Dense(count, count, (i, j) => gram[((long)Math.Max(i, j) * count) + Math.Min(i, j)] + (i == j ? Math.Max(Ridge * mean, double.Epsilon) : 0));
-        Matrix<double> change = moments.Cholesky().Solve(Rows(Product(centred, true, gaps, false, tape))); // [k, d']
-        Vector<double> shift = Vector<double>.Build.DenseOfEnumerable(missingMeans.Select(x => (double)x)) - (change.TransposeThisAndMultiply(Vector<double>.Build.DenseOfEnumerable(featureMeans.Select(x => (double)x))));
-        Add(layer[$"{part}.dense.weight"], change.Transpose());
-        Add(layer[$"{part}.dense.bias"], shift);
+        (Matrix<double> change, Vector<double> shift) = LeastSquares.Fit(features, missing, Ridge, tape);
+        LeastSquares.Add(layer[$"{part}.dense.weight"], change.Transpose());
+        LeastSquares.Add(layer[$"{part}.dense.bias"], shift);
 
         Tensor sum = tape.Add(layer.Linear($"{part}.dense", features), residual);
         FitNorm(layer, part, sum, wanted);
@@ -240,42 +233,6 @@ public static unsafe class FittedLayers
         bias.Changed();
     }
 
-    private static void Write(Parameter parameter, Matrix<double> values)
-    {
-        parameter.Value.Span.Clear();
-        Add(parameter, values);
-    }
-
-    private static void Write(Parameter parameter, Vector<double> values)
-    {
-        parameter.Value.Span.Clear();
-        Add(parameter, values);
-    }
-
-    private static void Add(Parameter parameter, Matrix<double> values)
-    {
-        for (int i = 0; i < values.RowCount; i++)
-        {
-            Span<float> row = parameter.Value.Row(i);
-            for (int j = 0; j < values.ColumnCount; j++)
-            {
-                row[j] += (float)values[i, j];
-            }
-        }
-
-        parameter.Changed();
-    }
-
-    private static void Add(Parameter parameter, Vector<double> values)
-    {
-        for (int i = 0; i < values.Count; i++)
-        {
-            parameter.Value.Span[i] += (float)values[i];
-        }
-
-        parameter.Changed();
-    }
-
     /// <summary>C^1/2 and C^-1/2 of a matrix of second moments.</summary>
     private static (Matrix<double> Root, Matrix<double> Inverse) Roots(Matrix<double> moments)
     {
@@ -290,12 +247,7 @@ public static unsafe class FittedLayers
 
     private static Matrix<double> Augmented(Matrix<double> weights, Tensor bias) => weights.InsertColumn(weights.ColumnCount, Vector(bias));
 
-    private static Matrix<double> Rows(Tensor tensor) => Matrix<double>.Build.Dense(tensor.Rows, tensor.Columns, (i, j) => tensor.Row(i)[j]);
-
     private static Vector<double> Vector(Tensor tensor) => Vector<double>.Build.Dense((int)tensor.Length, i => tensor.Span[i]);
-
-    /// <summary>X^T X, row by row.</summary>
-    private static double[] Gram(Tensor rows, Tape tape) => [.. Product(rows, true, rows, false, tape).ToArray().Select(value => (double)value)];
 
     private static double Dot(Tensor a, Tensor b)
     {
@@ -311,46 +263,6 @@ public static unsafe class FittedLayers
         }
 
         return sum;
-    }
-
-    /// <summary>Takes the columns' means away.</summary>
-    private static float[] Center(Tensor rows, out Tensor centred, Tape tape)
-    {
-        double[] sums = new double[rows.Columns];
-        for (int t = 0; t < rows.Rows; t++)
-        {
-            Span<float> row = rows.Row(t);
-            for (int i = 0; i < sums.Length; i++)
-            {
-                sums[i] += row[i];
-            }
-        }
-
-        float[] means = [.. sums.Select(sum => (float)(sum / rows.Rows))];
-        centred = tape.NewTensor(rows.Rows, rows.Columns);
-        for (int t = 0; t < rows.Rows; t++)
-        {
-            Span<float> from = rows.Row(t);
-            Span<float> to = centred.Row(t);
-            for (int i = 0; i < means.Length; i++)
-            {
-                to[i] = from[i] - means[i];
-            }
-        }
-
-        return means;
-    }
-
-    /// <summary>op(A) op(B) of stored matrices.</summary>
-    private static Tensor Product(Tensor a, bool transposeA, Tensor b, bool transposeB, Tape tape, int? rowsOfA = null)
-    {
-        int storedRows = rowsOfA ?? a.Rows;
-        int storedColumns = (int)(a.Length / storedRows);
-        (int m, int k) = transposeA ? (storedColumns, storedRows) : (storedRows, storedColumns);
-        int n = transposeB ? b.Rows : b.Columns;
-        Tensor result = tape.NewTensor(m, n);
-        Gemm.Multiply(transposeA, transposeB, m, n, k, a.Pointer, storedColumns, b.Pointer, b.Columns, result.Pointer, n, false, default, tape.Team);
-        return result;
     }
 
     /// <summary>One layer of a model, taken apart.</summary>

@@ -114,7 +114,7 @@ public static class CompressJob
             Func<CancellationToken, MetricSet>? evaluate = TrainedModel.Evaluation(student, validation, outputs, context.Team);
             Stage[] stages = settings.NoTeacher
                 ? [Alone(settings, student, rows, own, task, evaluate)]
-                : Distillation(settings, method, teacher, identity, original, intermediate, task, evaluate, teachers, precision, context);
+                : Distillation(settings, method, teacher, student, identity, original, intermediate, task, evaluate, teachers, precision, context);
             foreach (Stage stage in stages)
             {
                 context.Messages.WriteLine(TrainedModel.Describe(stage));
@@ -270,7 +270,7 @@ public static class CompressJob
     }
 
     private static Stage[] Distillation(
-        CompressSettings settings, TinyBert method, BertModel teacher, string identity, StageRows original, StageRows intermediate, TaskData task,
+        CompressSettings settings, TinyBert method, BertModel teacher, BertModel student, string identity, StageRows original, StageRows intermediate, TaskData task,
         Func<CancellationToken, MetricSet>? evaluate, List<IDisposable> teachers, Precision precision, JobContext context)
     {
         CacheOptions cache = new(settings.TeacherCache, settings.CacheDir, (long)(settings.CacheLimit * 1e9));
@@ -301,10 +301,17 @@ public static class CompressJob
         {
             StageRows rows = settings.AugPrediction ? intermediate : original;
             IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], []), rows.Teacher, once: false), rows.Student);
-            stages.Add(StageOf("prediction", settings.Prediction, epochs, rows.Student, objective, method.Parameters, settings, evaluate));
+            Stage stage = StageOf("prediction", settings.Prediction, epochs, rows.Student, objective, method.Parameters, settings, evaluate);
+            stages.Add(settings.HeadInit == "random" ? stage : stage with { Begin = stop => FitHead(settings, teacher, student, rows, context, stop) });
         }
 
         return [.. stages];
+    }
+
+    private static void FitHead(CompressSettings settings, BertModel teacher, BertModel student, StageRows rows, JobContext context, CancellationToken cancellation)
+    {
+        FittedHead.Start(teacher, student, rows.Teacher, rows.Student, settings.Seed, context.Team, cancellation);
+        context.Progress.Message($"the student's pooler and classifier are fitted to the teacher's on {Math.Min(rows.Student.Count, FittedHead.SampleRows):N0} rows");
     }
 
     /// <summary>One stage on the labels, with as many updates as the two stages of the distillation would make.</summary>

@@ -66,6 +66,10 @@ public sealed record CompressSettings : TaskSettings
     [Setting("With --student-init teacher: multiply the query by the root of the ratio of head sizes, which keeps the scores' magnitude.")]
     public bool ScaleQuery { get; init; } = true;
 
+    /// <summary>The head's weights before the prediction stage.</summary>
+    [Setting("The student's pooler and classifier before the prediction stage: random (as they are first made, or as the student's directory has them), or fitted (to the teacher's by least squares, on some of the training texts).", Choices = "random|fitted")]
+    public string HeadInit { get; init; } = "random";
+
     /// <summary>Train without the teacher.</summary>
     [Setting("Train the same student, from the same first weights and with as many updates, on the labels alone: what distillation has to beat.")]
     public bool NoTeacher { get; init; }
@@ -207,7 +211,7 @@ public sealed record CompressSettings : TaskSettings
     private static readonly string[] Inits = ["random", "pca", "fitted", "teacher"];
     private static readonly HashSet<string> OfSeveral = ["general_teacher_model", "mlm_model", "general.max_seq_length"];
     private static readonly HashSet<string> OfGeneral = ["stage", "segments", "short_seq_prob", "max_tokens", "sentence_loss", "sentence_weight"];
-    private static readonly HashSet<string> OfTask = ["temperature", "mean_over_classes", "gold_regression", "aug_train", "aug_budget", "aug_prediction", "teacher_cache", "cache_limit"];
+    private static readonly HashSet<string> OfTask = ["head_init", "temperature", "mean_over_classes", "gold_regression", "aug_train", "aug_budget", "aug_prediction", "teacher_cache", "cache_limit"];
 
     /// <summary>Whether augmented rows are asked for.</summary>
     internal bool Augmented => AugTrain || AugFile is not null || RunsAugment;
@@ -253,6 +257,11 @@ public sealed record CompressSettings : TaskSettings
         if (Stage != "general" && Intermediate.NumTrainEpochs == 0 && Prediction.NumTrainEpochs == 0)
         {
             faults.Add("--intermediate-num-train-epochs and --prediction-num-train-epochs are both 0, which leaves nothing to do");
+        }
+
+        if (HeadInit == "fitted" && Prediction.NumTrainEpochs == 0)
+        {
+            faults.Add("--head-init fitted prepares the prediction stage, which --prediction-num-train-epochs 0 leaves out");
         }
 
         if (!(Temperature > 0))
@@ -433,6 +442,7 @@ public sealed record CompressSettings : TaskSettings
             ("--task", Task is not null), ("--data-dir", DataDir is not null), ("--train-file", TrainFile is not null), ("--validation-file", ValidationFile is not null),
             ("--validation-split", ValidationSplit > 0), ("--unlabelled", Unlabelled is not null), ("--aug-train", AugTrain), ("--aug-file", AugFile is not null), ("--no-teacher", NoTeacher), ("--trim-vocabulary", TrimVocabulary),
             ("--load-best-model-at-end", LoadBestModelAtEnd), ("--early-stopping-patience", EarlyStoppingPatience > 0), ("--head", Head is not null),
+            ("--head-init", HeadInit != "random"),
         ];
         faults.AddRange(useless.Where(setting => setting.Given).Select(setting => $"{setting.Flag} is for --stage task; the general stage learns from raw text, without labels or scores"));
         if (complete && TrainCorpus is null)

@@ -138,6 +138,7 @@ internal static class SeveralStages
             AugFile = null,
             NoTeacher = false,
             Head = null,
+            HeadInit = "random",
             EvalSteps = 0,
             LoadBestModelAtEnd = false,
             MetricForBestModel = null,

@@ -76,6 +76,11 @@ public sealed unsafe class TrainingLoop
         while (at.Stage < stages.Count)
         {
             Stage stage = stages[at.Stage];
+            if (at.StageStep == 0)
+            {
+                stage.Begin?.Invoke(cancellation);
+            }
+
             using Optimizer optimizer = restored ?? new Optimizer(stage.Optimizer, stage.Parameters, team);
             restored = null;
             progress.Begin(stage.Name, stage.TotalSteps, at.StageStep);

@@ -168,6 +168,37 @@ public sealed class JobTests
         Assert.DoesNotContain("fitted to the teacher's on", job.Messages.ToString()[before..], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("intermediate 3/")]
+    [InlineData("prediction 2/")]
+    public void A_head_fitted_before_the_prediction_stage_is_the_same_after_a_stop_before_and_behind_it(string where)
+    {
+        using TinyJob job = new();
+        FineTuneJob.Run(job.FineTune("teacher"), job.Context);
+        CompressSettings settings = job.Compress("whole") with { HeadInit = "fitted" };
+        CompressJob.Run(settings, job.Context);
+        CompressJob.Run(settings with { OutputDir = job["random"], HeadInit = "random" }, job.Context);
+        Assert.NotEqual(job.Weights("random"), job.Weights("whole"));
+
+        using CancellationTokenSource stop = new();
+        using StoppingWriter stopping = new(stop, where);
+        JobContext context = new(stopping, new ProgressDisplay(stopping, terminal: false, TimeSpan.Zero), job.Context.Team, stop.Token);
+        Assert.ThrowsAny<OperationCanceledException>(() => CompressJob.Run(settings with { OutputDir = job["broken"] }, context));
+        int before = job.Messages.ToString().Length;
+        CompressJob.Run(settings with { OutputDir = job["broken"], Resume = true }, job.Context);
+        Assert.Equal(job.Weights("whole"), job.Weights("broken"));
+        Assert.Equal(where.StartsWith('i'), job.Messages.ToString()[before..].Contains("fitted to the teacher's on 120 rows", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_fitted_head_without_a_prediction_stage_is_refused()
+    {
+        CompressSettings settings = new() { HeadInit = "fitted" };
+        List<string> faults = [];
+        (settings with { Prediction = settings.Prediction with { NumTrainEpochs = 0 } }).Check(faults, complete: false);
+        Assert.Contains("--head-init", Assert.Single(faults), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_mistyped_kind_of_first_weights_is_told_with_the_nearest()
     {
