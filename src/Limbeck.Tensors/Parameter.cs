@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
 
@@ -14,6 +15,11 @@ public sealed unsafe class Parameter : IDisposable
     private PackedWeights? packedBf16;
     private bool trainable = true;
     private bool hasGradient;
+
+    // While rowsOnly holds, the gradient's memory is zero but for gradientRows; inGradientRows tells which those are.
+    private bool rowsOnly = true;
+    private readonly List<int> gradientRows = [];
+    private bool[]? inGradientRows;
 
     /// <summary>A weight of zeros.</summary>
     /// <param name="name">Its name under Hugging Face's conventions, such as bert.encoder.layer.0.output.dense.weight.</param>
@@ -67,6 +73,12 @@ public sealed unsafe class Parameter : IDisposable
     /// <summary>The gradient's memory, made at first use. Its contents mean something only when <see cref="HasGradient"/> is true.</summary>
     public Tensor Gradient => gradient ??= whole is null ? new Tensor(Value.Shape.ToArray()) : whole.Gradient.View(offset, Value.Shape.ToArray());
 
+    /// <summary>Whether the gradient comes from look-ups alone, so that all of its rows are zero but <see cref="GradientRows"/>.</summary>
+    public bool HasRowGradient => hasGradient && rowsOnly && whole is null;
+
+    /// <summary>The rows of the gradient that may not be zero where <see cref="HasRowGradient"/> is true, each once, in the order of their first look-up.</summary>
+    public ReadOnlySpan<int> GradientRows => CollectionsMarshal.AsSpan(gradientRows);
+
     /// <summary>Several weights in one block of memory, one below the other, so that one product serves all of them.</summary>
     /// <param name="name">A name for messages; it is no checkpoint's.</param>
     /// <param name="names">The parts' names.</param>
@@ -110,6 +122,7 @@ public sealed unsafe class Parameter : IDisposable
     {
         values.CopyTo(Gradient.Span);
         hasGradient = true;
+        rowsOnly = false;
     }
 
     /// <summary>Drops what was derived from the numbers. To be called by whoever changes <see cref="Value"/> outside an optimizer.</summary>
@@ -150,9 +163,47 @@ public sealed unsafe class Parameter : IDisposable
 
         accumulate = hasGradient;
         hasGradient = true;
+        rowsOnly = false;
         foreach (Parameter part in parts)
         {
             part.hasGradient = true;
+        }
+
+        return Gradient.Pointer;
+    }
+
+    /// <summary>The gradient of a table to add rows to; all that is in it already, or zero, is defined.</summary>
+    /// <param name="rows">The rows that will be added to; repeats allowed.</param>
+    internal float* RowGradientTarget(ReadOnlySpan<int> rows)
+    {
+        inGradientRows ??= new bool[Value.Rows];
+        if (!hasGradient)
+        {
+            hasGradient = true;
+            if (rowsOnly)
+            {
+                foreach (int row in gradientRows)
+                {
+                    Gradient.Row(row).Clear();
+                }
+            }
+            else
+            {
+                Gradient.Span.Clear();
+                rowsOnly = true;
+            }
+
+            Array.Clear(inGradientRows);
+            gradientRows.Clear();
+        }
+
+        foreach (int row in rows)
+        {
+            if (!inGradientRows[row])
+            {
+                inGradientRows[row] = true;
+                gradientRows.Add(row);
+            }
         }
 
         return Gradient.Pointer;

@@ -26,7 +26,7 @@ public sealed unsafe partial class Tape
         {
             Record(output, () =>
             {
-                float* toWord = ZeroedGradient(word);
+                float* toWord = word.Trainable ? word.RowGradientTarget(batch.Ids) : null;
                 float* toType = ZeroedGradient(type);
                 float* toPosition = ZeroedGradient(position);
                 fixed (int* ids = batch.Ids, types = batch.TypeIds, positions = batch.Positions)

@@ -75,6 +75,20 @@ public static unsafe class Elementwise
     /// <param name="team">Threads.</param>
     public static double SumOfSquares(float* x, long n, WorkerTeam team) => FixedParts.Sum(n, Part, &SquaresPart, x, team);
 
+    /// <summary>Sum of squares of some rows of a matrix, in double precision.</summary>
+    /// <param name="x">[?, columns].</param>
+    /// <param name="rows">Which rows.</param>
+    /// <param name="columns">Elements of a row.</param>
+    /// <param name="team">Threads.</param>
+    public static double SumOfSquares(float* x, ReadOnlySpan<int> rows, int columns, WorkerTeam team)
+    {
+        fixed (int* first = rows)
+        {
+            SomeRows some = new() { X = x, Rows = first, Columns = columns };
+            return FixedParts.Sum(rows.Length, Math.Max(1, Part / Math.Max(1, columns)), &SquaresOfRows, &some, team);
+        }
+    }
+
     /// <summary>Whether an element is NaN or infinite.</summary>
     /// <param name="x">[n].</param>
     /// <param name="n">Number of elements.</param>
@@ -122,6 +136,18 @@ public static unsafe class Elementwise
         for (; i < count; i++)
         {
             sum += (double)from[i] * from[i];
+        }
+
+        return sum;
+    }
+
+    private static double SquaresOfRows(void* state, long first, long count)
+    {
+        SomeRows* some = (SomeRows*)state;
+        double sum = 0;
+        for (long i = first; i < first + count; i++)
+        {
+            sum += SquaresPart(some->X, (long)some->Rows[i] * some->Columns, some->Columns);
         }
 
         return sum;
@@ -206,5 +232,12 @@ public static unsafe class Elementwise
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Apply<V>(V a, V b)
             where V : struct, ILanes<V> => a;
+    }
+
+    private struct SomeRows
+    {
+        public float* X;
+        public int* Rows;
+        public int Columns;
     }
 }

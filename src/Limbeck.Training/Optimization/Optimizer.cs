@@ -41,7 +41,10 @@ public sealed unsafe class Optimizer : IDisposable
         {
             if (slot.Ready)
             {
-                slot.Squares = Elementwise.SumOfSquares(slot.Parameter.Gradient.Pointer, slot.Parameter.Gradient.Length, team);
+                Tensor gradient = slot.Parameter.Gradient;
+                slot.Squares = slot.Parameter.HasRowGradient
+                    ? Elementwise.SumOfSquares(gradient.Pointer, slot.Parameter.GradientRows, gradient.Columns, team)
+                    : Elementwise.SumOfSquares(gradient.Pointer, gradient.Length, team);
                 squares += slot.Squares;
             }
         }
@@ -71,6 +74,7 @@ public sealed unsafe class Optimizer : IDisposable
         slot.Allocate();
         slot.Updates = updates;
         fill(slot.First!, slot.Second!);
+        slot.ForgetRows();
     }
 
     /// <inheritdoc/>
@@ -96,25 +100,33 @@ public sealed unsafe class Optimizer : IDisposable
         float* m = slot.First!.Pointer;
         float* v = slot.Second!.Pointer;
         long n = parameter.Value.Length;
-        switch (Settings.Kind)
+        byte[]? states = slot.BeginRows();
+        fixed (byte* first = states)
         {
-            case OptimizerKind.AdamW:
-                OptimizerSteps.AdamW(p, g, m, v, n, rate, Settings.Beta1, Settings.Beta2, Settings.Epsilon, slot.Decay, slot.Updates, globalFactor, team);
-                break;
-            case OptimizerKind.AdamWTransformers:
-                OptimizerSteps.AdamWTransformers(p, g, m, v, n, rate, Settings.Beta1, Settings.Beta2, Settings.Epsilon, slot.Decay, slot.Updates, globalFactor, team);
-                break;
-            default:
-                double own = Settings.MaxGradNorm > 0 ? OptimizerSteps.ClipFactor(Math.Sqrt(slot.Squares), Settings.MaxGradNorm) : 1.0;
-                OptimizerSteps.BertAdam(p, g, m, v, n, rate, Settings.Beta1, Settings.Beta2, Settings.Epsilon, slot.Decay, own, team);
-                break;
+            TableRows rows = states is null ? default : new TableRows(first, parameter.Value.Columns);
+            switch (Settings.Kind)
+            {
+                case OptimizerKind.AdamW:
+                    OptimizerSteps.AdamW(p, g, m, v, n, rate, Settings.Beta1, Settings.Beta2, Settings.Epsilon, slot.Decay, slot.Updates, globalFactor, team, rows);
+                    break;
+                case OptimizerKind.AdamWTransformers:
+                    OptimizerSteps.AdamWTransformers(p, g, m, v, n, rate, Settings.Beta1, Settings.Beta2, Settings.Epsilon, slot.Decay, slot.Updates, globalFactor, team, rows);
+                    break;
+                default:
+                    double own = Settings.MaxGradNorm > 0 ? OptimizerSteps.ClipFactor(Math.Sqrt(slot.Squares), Settings.MaxGradNorm) : 1.0;
+                    OptimizerSteps.BertAdam(p, g, m, v, n, rate, Settings.Beta1, Settings.Beta2, Settings.Epsilon, slot.Decay, own, team, rows);
+                    break;
+            }
         }
 
+        slot.EndRows();
         parameter.Changed();
     }
 
     private sealed class Slot(Parameter parameter, double decay)
     {
+        private byte[]? rowStates;
+
         public Parameter Parameter { get; } = parameter;
 
         public double Decay { get; } = decay;
@@ -133,6 +145,51 @@ public sealed unsafe class Optimizer : IDisposable
         {
             First ??= new Tensor(Parameter.Value.Shape.ToArray());
             Second ??= new Tensor(Parameter.Value.Shape.ToArray());
+        }
+
+        /// <summary>The state of each row of a table whose gradient comes from look-ups; null for all others.</summary>
+        public byte[]? BeginRows()
+        {
+            if (!Parameter.HasRowGradient)
+            {
+                rowStates = null;
+                return null;
+            }
+
+            rowStates ??= StatesByMoments();
+            foreach (int row in Parameter.GradientRows)
+            {
+                rowStates[row] = TableRows.Touched;
+            }
+
+            return rowStates;
+        }
+
+        /// <summary>After the update: the rows that had a gradient rest.</summary>
+        public void EndRows()
+        {
+            if (rowStates is not null)
+            {
+                foreach (int row in Parameter.GradientRows)
+                {
+                    rowStates[row] = TableRows.Resting;
+                }
+            }
+        }
+
+        /// <summary>To be called when the moments were changed from outside.</summary>
+        public void ForgetRows() => rowStates = null;
+
+        private byte[] StatesByMoments()
+        {
+            byte[] states = new byte[Parameter.Value.Rows];
+            for (int row = 0; row < states.Length; row++)
+            {
+                bool zero = !First!.Row(row).ContainsAnyExcept(0f) && !Second!.Row(row).ContainsAnyExcept(0f);
+                states[row] = zero ? TableRows.Untouched : TableRows.Resting;
+            }
+
+            return states;
         }
     }
 }

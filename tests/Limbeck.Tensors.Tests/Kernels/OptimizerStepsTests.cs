@@ -151,18 +151,79 @@ public sealed unsafe class OptimizerStepsTests(ITestOutputHelper output)
         });
     }
 
-    private static void Step(int rule, GuardedArray p, GuardedArray g, GuardedArray m, GuardedArray v, double rate, double epsilon, double decay, long step, double scale)
+    [Theory]
+    [InlineData(0, 0.01)]
+    [InlineData(1, 0.01)]
+    [InlineData(2, 0.01)]
+    [InlineData(2, 0)]
+    public void Rows_without_a_gradient_get_the_same_bits_when_that_is_known(int rule, double decay)
+    {
+        foreach ((int rows, int columns) in ((int, int)[])[(1, 5), (70, 19), (300, 312), (3, 20_000)])
+        {
+            Random random = new(Seed);
+            using GuardedArray p = GuardedArray.Random(random, rows * columns);
+            using GuardedArray g = GuardedArray.Random(random, rows * columns);
+            using GuardedArray m = GuardedArray.Random(random, rows * columns);
+            using GuardedArray v = new(rows * columns);
+            byte[] states = new byte[rows];
+            for (int row = 0; row < rows; row++)
+            {
+                // In runs, as in a real table; the first rows in all orders.
+                states[row] = (byte)(row < 9 ? row % 3 : row / 20 % 3);
+                for (int i = row * columns; i < (row + 1) * columns; i++)
+                {
+                    v.Span[i] = m.Span[i] * m.Span[i];
+                    g.Span[i] *= states[row] == TableRows.Touched ? 1 : 0;
+                    m.Span[i] *= states[row] == TableRows.Untouched ? 0 : 1;
+                    v.Span[i] *= states[row] == TableRows.Untouched ? 0 : 1;
+                }
+            }
+
+            using GuardedArray p2 = new(p.Span);
+            using GuardedArray m2 = new(m.Span);
+            using GuardedArray v2 = new(v.Span);
+            Step(rule, p, g, m, v, 0.01, 1e-6, decay, 3, 0.7);
+            fixed (byte* first = states)
+            {
+                Step(rule, p2, g, m2, v2, 0.01, 1e-6, decay, 3, 0.7, new TableRows(first, columns));
+            }
+
+            Assert.Equal(p.Span, p2.Span);
+            Assert.Equal(m.Span, m2.Span);
+            Assert.Equal(v.Span, v2.Span);
+        }
+    }
+
+    [Fact]
+    public void The_squares_of_some_rows_are_those_of_a_matrix_whose_other_rows_are_zero()
+    {
+        using GuardedArray all = GuardedArray.Random(new Random(Seed), 500 * 37);
+        int[] rows = [.. Enumerable.Range(0, 500).Where(row => row % 7 is 1 or 4).Reverse()];
+        using GuardedArray some = new(all.Length);
+        some.Span.Clear();
+        foreach (int row in rows)
+        {
+            all.Span.Slice(row * 37, 37).CopyTo(some.Span.Slice(row * 37, 37));
+        }
+
+        double expected = Elementwise.SumOfSquares(some.Pointer, some.Length, KernelCheck.One);
+        KernelCheck.Close(expected, Elementwise.SumOfSquares(all.Pointer, rows, 37, KernelCheck.One), 1e-12 * expected, "squares of rows");
+        Assert.Equal(0, Elementwise.SumOfSquares(all.Pointer, [], 37, KernelCheck.One));
+    }
+
+    private static void Step(
+        int rule, GuardedArray p, GuardedArray g, GuardedArray m, GuardedArray v, double rate, double epsilon, double decay, long step, double scale, TableRows rows = default)
     {
         switch (rule)
         {
             case 0:
-                OptimizerSteps.AdamW(p.Pointer, g.Pointer, m.Pointer, v.Pointer, p.Length, rate, 0.9, 0.999, epsilon, decay, step, scale, KernelCheck.One);
+                OptimizerSteps.AdamW(p.Pointer, g.Pointer, m.Pointer, v.Pointer, p.Length, rate, 0.9, 0.999, epsilon, decay, step, scale, KernelCheck.One, rows);
                 break;
             case 1:
-                OptimizerSteps.AdamWTransformers(p.Pointer, g.Pointer, m.Pointer, v.Pointer, p.Length, rate, 0.9, 0.999, epsilon, decay, step, scale, KernelCheck.One);
+                OptimizerSteps.AdamWTransformers(p.Pointer, g.Pointer, m.Pointer, v.Pointer, p.Length, rate, 0.9, 0.999, epsilon, decay, step, scale, KernelCheck.One, rows);
                 break;
             default:
-                OptimizerSteps.BertAdam(p.Pointer, g.Pointer, m.Pointer, v.Pointer, p.Length, rate, 0.9, 0.999, epsilon, decay, scale, KernelCheck.One);
+                OptimizerSteps.BertAdam(p.Pointer, g.Pointer, m.Pointer, v.Pointer, p.Length, rate, 0.9, 0.999, epsilon, decay, scale, KernelCheck.One, rows);
                 break;
         }
     }
