@@ -126,7 +126,7 @@ internal static class DistillationBenchmark
             double PassesAnHour(double first, double each) => 3600 * passes / (ofPass * (first + (passes * each)));
             double ours = PassesAnHour(Median(filling), Median(updating));
             double other = PassesAnHour(0, Median(theirs));
-            double ratio = Median([.. Enumerable.Range(0, theirs.Count).Select(i => passes * theirs[i] / (filling[i] + (passes * updating[i])))]);
+            double ratio = Median(theirs.Select((time, i) => passes * time / (filling[i] + (passes * updating[i]))));
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{studentSizes.Name,-8} {Median(filling) * 1e3,32:F1} {Median(updating) * 1e3,19:F1} {Median(theirs) * 1e3,20:F1} {ours,42:F1} {other,7:F2} {ratio,15:F1}"));
@@ -150,5 +150,9 @@ internal static class DistillationBenchmark
         optimizer.Step(1);
     }
 
-    private static double Median(IReadOnlyList<double> values) => values.Order().ElementAt(values.Count / 2);
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted[sorted.Length / 2];
+    }
 }

@@ -167,7 +167,7 @@ public static class AugmentJob
 
         double scale = sampled == 0 ? 0 : (double)rows.Count / sampled;
         expected = new AugmentPlan(rows.Count, rows.Count + (long)(scale * variants));
-        WorkTime time = WorkTime.On(context.Team);
+        WorkTime time = WorkTime.On(context.Team, "fp32");
         double seconds = time.Forward(ModelSize.Of(model), scale * tokens, tokens == 0 ? 0 : squares / tokens, scale * masked * WorkTime.MaskedHead(model.Config));
         (int done, bool complete) = settings.Resume ? GrowingFile.Reached(target) : (0, false);
         PlannedStage stage = new(

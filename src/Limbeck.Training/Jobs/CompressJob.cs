@@ -180,6 +180,7 @@ public static class CompressJob
             Seconds = result.Seconds,
             PeakActivationBytes = result.PeakActivationBytes,
             MaxSeqLength = length,
+            Precision = PrecisionChoice.Of(settings.Precision),
             Settings = asked,
         };
         report.Write();
@@ -336,7 +337,7 @@ public static class CompressJob
         CompressSettings settings, BertModel teacher, BertModel student, LayerMap map, TaskData task, StageRows original, StageRows intermediate, EncodedDataset own,
         AugmentPlan? expected, int length, JobContext context)
     {
-        WorkTime time = WorkTime.On(context.Team);
+        WorkTime time = WorkTime.On(context.Team, settings.Precision);
         ModelSize big = ModelSize.Of(teacher);
         ModelSize small = ModelSize.Of(student);
         List<PlannedStage> stages = [];
@@ -352,8 +353,8 @@ public static class CompressJob
             long perEpoch = Math.Max(1, Ceiling(batches, how.GradientAccumulationSteps));
             double tokensOfPass = Math.Max(1, copies * rows.Tokens);
             long updates = steps ?? (budget ? Ceiling(epochs * (double)original.Student.Tokens * perEpoch, tokensOfPass) : epochs * perEpoch);
-            epochs = budget || steps is not null ? (int)Ceiling(updates, perEpoch) : epochs;
             updates = how.MaxSteps > 0 ? Math.Min(how.MaxSteps, updates) : updates;
+            epochs = PlannedStage.PassesOf(updates, perEpoch);
             double tokens = tokensOfPass * updates / perEpoch;
             double mean = WorkTime.MeanLength(rows.Lengths);
             double seconds = time.Train(small, tokens, mean, more);

@@ -59,10 +59,10 @@ public static class FineTuneJob
             MaxSteps = how.MaxSteps > 0 ? how.MaxSteps : null,
             Evaluate = TrainedModel.Evaluation(model, validation, outputs, context.Team),
         };
-        WorkTime time = WorkTime.On(context.Team);
+        WorkTime time = WorkTime.On(context.Team, settings.Precision);
         ModelSize size = ModelSize.Of(model);
         long tokens = (long)((double)train.Tokens * stage.TotalSteps / Math.Max(1, stage.StepsOf(0)));
-        PlannedStage planned = new("finetune", train.Count, stage.Epochs, tokens, stage.TotalSteps, time.Train(size, tokens, WorkTime.MeanLength(train.Lengths)), length);
+        PlannedStage planned = new("finetune", train.Count, PlannedStage.PassesOf(stage.TotalSteps, stage.StepsOf(0)), tokens, stage.TotalSteps, time.Train(size, tokens, WorkTime.MeanLength(train.Lengths)), length);
         JobPlan plan = new() { Stages = PlannedStage.Reached(settings, [planned]), Size = size, How = time.How };
         if (phase == JobPhase.PlanOnly)
         {
@@ -111,6 +111,7 @@ public static class FineTuneJob
             Seconds = result.Seconds,
             PeakActivationBytes = result.PeakActivationBytes,
             MaxSeqLength = length,
+            Precision = PrecisionChoice.Of(settings.Precision),
             Settings = settings,
         };
         report.Write();

@@ -119,12 +119,12 @@ internal static class GeneralStage
         }
 
         all = (long)(all * Math.Min(1, (double)steps / Math.Max(1, epochs * perEpoch)));
-        WorkTime time = WorkTime.On(context.Team);
+        WorkTime time = WorkTime.On(context.Team, settings.Precision);
         double mean = (double)tokens / Math.Max(1, sequences);
         double seconds = time.Train(ModelSize.Of(student), all, mean, CompressJob.ProjectionFlops(student, teacher)) + time.Forward(ModelSize.Of(teacher), all, mean);
         return new JobPlan
         {
-            Stages = PlannedStage.Reached(settings, [new PlannedStage("general", sequences, epochs, all, steps, seconds, length, counted is null)]),
+            Stages = PlannedStage.Reached(settings, [new PlannedStage("general", sequences, PlannedStage.PassesOf(steps, perEpoch), all, steps, seconds, length, counted is null)]),
             Size = ModelSize.Of(student),
             TeacherSize = ModelSize.Of(teacher),
             LayerMap = $"{map}",
@@ -274,6 +274,7 @@ internal static class GeneralStage
             Seconds = result.Seconds,
             PeakActivationBytes = result.PeakActivationBytes,
             MaxSeqLength = length,
+            Precision = PrecisionChoice.Of(settings.Precision),
             Settings = settings,
         };
         report.Write();

@@ -5,7 +5,7 @@ namespace Limbeck.Training.Jobs;
 /// <summary>One stage of a job that has not begun: how much it reads, and about how long that takes.</summary>
 /// <param name="Name">general, augment, intermediate, prediction, alone, finetune or pretrain.</param>
 /// <param name="Rows">Rows or sequences of one pass.</param>
-/// <param name="Epochs">Passes; the last may be cut short by a limit of updates or tokens.</param>
+/// <param name="Epochs">Passes that are begun; a limit of updates or tokens may cut the last one short.</param>
 /// <param name="Tokens">Tokens of all passes.</param>
 /// <param name="Steps">Updates; 0 for a stage that trains nothing.</param>
 /// <param name="Seconds">An estimate of its time, the teacher's included.</param>
@@ -19,6 +19,11 @@ public sealed record PlannedStage(string Name, long Rows, int Epochs, long Token
 
     /// <summary>What a stage is called that a folder has a part of.</summary>
     public const string Begun = "begun";
+
+    /// <summary>Passes that so many updates begin.</summary>
+    /// <param name="updates">Updates of the stage.</param>
+    /// <param name="perEpoch">Updates of one pass.</param>
+    internal static int PassesOf(long updates, long perEpoch) => (int)((updates + perEpoch - 1) / Math.Max(1, perEpoch));
 
     /// <summary>Marks what a run that is to be resumed has done, by its last checkpoint.</summary>
     /// <param name="settings">The job's settings.</param>

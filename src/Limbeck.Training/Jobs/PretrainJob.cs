@@ -126,6 +126,7 @@ public static class PretrainJob
             Seconds = result.Seconds,
             PeakActivationBytes = result.PeakActivationBytes,
             MaxSeqLength = length,
+            Precision = PrecisionChoice.Of(settings.Precision),
             Settings = settings,
         };
         report.Write();
@@ -170,13 +171,13 @@ public static class PretrainJob
         long steps = counted?.TotalSteps ?? (how.MaxSteps > 0 ? Math.Min(how.MaxSteps, epochs * perEpoch) : epochs * perEpoch);
         long tokens = (long)((double)train.Tokens * steps / perEpoch);
         double mean = (double)train.Tokens / Math.Max(1, train.Count);
-        WorkTime time = WorkTime.On(context.Team);
+        WorkTime time = WorkTime.On(context.Team, settings.Precision);
         ModelSize size = ModelSize.Of(model);
         double head = settings.MlmProbability * WorkTime.MaskedHead(model.Config);
         double seconds = settings.FreezeEncoder
             ? time.Forward(size, tokens, mean) + time.Train(ModelSize.Nothing, tokens, mean, head)
             : time.Train(size, tokens, mean, head);
-        PlannedStage stage = new("pretrain", train.Count, epochs, tokens, steps, seconds, length, counted is null);
+        PlannedStage stage = new("pretrain", train.Count, PlannedStage.PassesOf(steps, perEpoch), tokens, steps, seconds, length, counted is null);
         return new JobPlan { Stages = PlannedStage.Reached(settings, [stage]), Size = size, How = time.How };
     }
 

@@ -35,6 +35,7 @@ internal static class SeveralStages
         OutputFolder.Clear(settings);
         int parts = 1 + (settings.RunsGeneral ? 1 : 0) + (settings.RunsAugment ? 1 : 0);
         int part = 0;
+        List<ReportPart> done = [];
         void Say(string name, string folder) => context.Messages.WriteLine($"\npart {++part} of {parts}: {name}, in {folder}");
         if (settings.RunsAugment && settings.OverwriteOutputDir)
         {
@@ -45,7 +46,8 @@ internal static class SeveralStages
         {
             CompressSettings general = General(settings);
             Say("general distillation", general.OutputDir!);
-            GeneralStage.Run(general, context, JobPhase.AfterPlan);
+            TrainingReport report = GeneralStage.Run(general, context, JobPhase.AfterPlan).Report!;
+            done.Add(new ReportPart("general", report.Steps, report.Tokens, report.Seconds));
         }
 
         if (settings.RunsAugment)
@@ -54,10 +56,14 @@ internal static class SeveralStages
             Say("data augmentation", augment.OutputDir!);
             AugmentReport report = AugmentJob.Run(augment, context, JobPhase.AfterPlan, out _).Report!;
             context.Messages.WriteLine($"{report.File}: {report.AugmentedRows:N0} rows of {report.Rows:N0}");
+            done.Add(new ReportPart("augment", 0, report.Tokens, report.Seconds));
         }
 
         Say("task distillation", settings.OutputDir!);
-        return (plan, CompressJob.RunTask(Task(settings), context, JobPhase.AfterPlan).Report);
+        TrainingReport last = CompressJob.RunTask(Task(settings), context, JobPhase.AfterPlan).Report!;
+        last = last with { Parts = [.. done, new ReportPart("task", last.Steps, last.Tokens, last.Seconds)] };
+        last.Write();
+        return (plan, last);
     }
 
     private static JobPlan Plan(CompressSettings settings, JobContext context, JobPhase phase)

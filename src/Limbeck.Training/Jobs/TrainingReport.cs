@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Limbeck.Checkpoints;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Training.Evaluation;
 using Limbeck.Training.Metrics;
 
@@ -62,6 +63,12 @@ public sealed record TrainingReport
     /// <summary>The longest input.</summary>
     public required int MaxSeqLength { get; init; }
 
+    /// <summary>What the dense layers multiplied in: what --precision auto meant on the machine.</summary>
+    public Precision Precision { get; init; }
+
+    /// <summary>Each part of a run of several stages, the last one included; empty for a run of one. The counts above are those of the task's stages, which come last.</summary>
+    public IReadOnlyList<ReportPart> Parts { get; init; } = [];
+
     /// <summary>The settings it ran with.</summary>
     public required ISettings Settings { get; init; }
 
@@ -97,6 +104,23 @@ public sealed record TrainingReport
                 json.WriteNumber("seconds", Math.Round(Seconds, 3));
                 json.WriteNumber("peak_activation_bytes", PeakActivationBytes);
                 json.WriteNumber("max_seq_length", MaxSeqLength);
+                json.WriteString("precision", Precision == Precision.Bf16 ? "bf16" : "fp32");
+                if (Parts.Count > 0)
+                {
+                    json.WriteStartArray("parts");
+                    foreach (ReportPart part in Parts)
+                    {
+                        json.WriteStartObject();
+                        json.WriteString("name", part.Name);
+                        json.WriteNumber("steps", part.Steps);
+                        json.WriteNumber("tokens", part.Tokens);
+                        json.WriteNumber("seconds", Math.Round(part.Seconds, 3));
+                        json.WriteEndObject();
+                    }
+
+                    json.WriteEndArray();
+                }
+
                 json.WriteStartObject("settings");
                 SettingsSchema.Write(Settings, json);
                 json.WriteEndObject();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Limbeck.Models;
@@ -17,15 +18,17 @@ internal sealed class WorkTime
     // Forward and backward: the gradients of inputs and of weights take a product each.
     private const double TrainingPasses = 3;
 
-    private static readonly ConditionalWeakTable<WorkerTeam, WorkTime> Measured = [];
+    private static readonly ConditionalWeakTable<WorkerTeam, ConcurrentDictionary<Precision, WorkTime>> Measured = [];
 
     private readonly double peak;
 
-    private WorkTime(WorkerTeam team) => peak = Math.Max(1, MachinePeak.MeasureSustainedFlops(team, MeasuredSeconds));
+    private WorkTime(WorkerTeam team, Precision precision) => peak = Math.Max(1, MachinePeak.MeasureSustainedFlops(team, MeasuredSeconds, precision));
 
     /// <summary>Measures the machine for a moment, once in a process.</summary>
     /// <param name="team">The threads to compute on.</param>
-    public static WorkTime On(WorkerTeam team) => Measured.GetValue(team, static threads => new WorkTime(threads));
+    /// <param name="precision">The setting --precision. Where bf16 is emulated the estimate is float32's, and far too short.</param>
+    public static WorkTime On(WorkerTeam team, string precision) =>
+        Measured.GetOrCreateValue(team).GetOrAdd(Bf16.IsAccelerated ? PrecisionChoice.Of(precision) : Precision.Float32, (kind, threads) => new WorkTime(threads, kind), team);
 
     /// <summary>How the estimate is made, for the user.</summary>
     public string How => string.Create(

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Limbeck.Models;
 using Limbeck.Tensors;
 using Limbeck.Tokenization;
@@ -14,7 +15,15 @@ public sealed class SeveralStagesTests
     public void One_run_of_all_stages_ends_with_the_same_bits_as_each_of_them_by_hand()
     {
         using TinyJob job = Prepared();
-        CompressJob.Run(All(job, "all"), job.Context);
+        TrainingReport report = CompressJob.Run(All(job, "all"), job.Context);
+        Assert.Equal(["general", "augment", "task"], report.Parts.Select(part => part.Name));
+        Assert.Equal(report.Steps, report.Parts[^1].Steps);
+        Assert.True(report.Parts[0].Steps > 0);
+        using (JsonDocument results = JsonDocument.Parse(File.ReadAllText(job["all/results.json"])))
+        {
+            Assert.Equal(3, results.RootElement.GetProperty("parts").GetArrayLength());
+            Assert.Equal("fp32", results.RootElement.GetProperty("precision").GetString());
+        }
 
         CompressSettings general = All(job, "by-hand-general") with
         {
