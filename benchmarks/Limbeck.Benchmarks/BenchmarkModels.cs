@@ -16,8 +16,8 @@ internal sealed record BenchmarkModel(string Name, int Layers, int Hidden, int H
     ];
 
     /// <summary>Those of --models, or by default those of the first table of docs/speed.md.</summary>
-    public static IEnumerable<BenchmarkModel> Chosen(string[] args, string missing = "tiny3,tiny4,minilm6,base") =>
-        (BenchmarkOptions.Text(args, "--models") ?? missing).Split(',').Select(Named);
+    public static IReadOnlyList<BenchmarkModel> Chosen(string[] args, string missing = "tiny3,tiny4,minilm6,base") =>
+        [.. (BenchmarkOptions.Text(args, "--models") ?? missing).Split(',').Select(Named)];
 
     public static BenchmarkModel Named(string name) =>
         All.FirstOrDefault(model => model.Name == name) ?? throw new ArgumentException($"'{name}' is no model of the benchmarks; they are {string.Join(", ", All.Select(model => model.Name))}");

@@ -72,7 +72,7 @@ internal static class DistillationBenchmark
         Console.WriteLine($"{task.Name} train, {all.Examples.Count:N0} rows, a sample of {rows.Count:N0} with {(double)rows.Tokens / rows.Count:F1} tokens each; the authors' code pads to {padded}; batches of {BatchRows}; teacher {teacherSizes.Name}; medians of alternating rounds");
         Console.WriteLine($"student   ms a batch: filling the cache, an update with it; the authors' update   passes an hour over {passes} passes: Limbeck, theirs   times as many");
         using Peer peer = new(
-            BenchmarkOptions.Text(args, "--python") ?? "/usr/bin/python3", Peer.Script("task_distill.py"),
+            BenchmarkOptions.Text(args, "--python") ?? "/usr/bin/python3", Peer.Script("tinybert_step.py"),
             new Dictionary<string, string>
             {
                 ["THREADS"] = $"{team.Threads}",

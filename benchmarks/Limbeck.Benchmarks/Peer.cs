@@ -17,7 +17,7 @@ internal sealed class Peer : IDisposable
             start.Environment[name] = value;
         }
 
-        process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
+        process = Process.Start(start) ?? throw new PeerException($"{program} did not start");
     }
 
     public JsonElement Ask(object request)
@@ -29,12 +29,12 @@ internal sealed class Peer : IDisposable
         }
         catch (IOException e)
         {
-            throw new InvalidOperationException("the peer has ended; its error is above", e);
+            throw new PeerException("the peer has ended; its error is above", e);
         }
 
-        string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer ended without an answer; its error is above");
+        string line = process.StandardOutput.ReadLine() ?? throw new PeerException("the peer ended without an answer; its error is above");
         JsonElement answer = JsonDocument.Parse(line).RootElement;
-        return answer.TryGetProperty("error", out JsonElement error) ? throw new InvalidOperationException(error.GetString()) : answer;
+        return answer.TryGetProperty("error", out JsonElement error) ? throw new PeerException(error.GetString() ?? "the peer failed without a word") : answer;
     }
 
     public double Seconds(object request) => Ask(request).GetProperty("seconds").GetDouble();

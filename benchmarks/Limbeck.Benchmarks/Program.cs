@@ -8,7 +8,7 @@ internal static class Program
         {
             return Run(args);
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        catch (Exception e) when (e is ArgumentException or PeerException)
         {
             Console.Error.WriteLine(e.Message);
             return 2;

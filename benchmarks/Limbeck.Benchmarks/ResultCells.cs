@@ -102,6 +102,10 @@ internal static class ResultCells
             Rendered from the `.jsonl` files of this folder by `dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- results`; every line of them has the command that made it.
             Scores are of the last checkpoint on GLUE's dev sets; nothing was chosen on them.
 
+            Methods: `teacher`, fine-tuned on the labels; `tinybert`, TinyBERT's intermediate and prediction stages; `alone`, the same student with as many updates on the labels
+            alone. `init pca`: embeddings from the teacher's principal components, layers and head random. `general`: the student of a general distillation (docs/embedders.md has
+            its command), its head fitted to the teacher's before the prediction stage. `augmented`: the intermediate stage draws as many tokens from augmented rows.
+
 
             """ + ResultsPage.Render(Directory.GetFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(file => new ResultsFile(file).Read()));
         File.WriteAllText(Path.Combine(folder, "README.md"), page);

@@ -174,8 +174,14 @@ public sealed unsafe class Parameter : IDisposable
 
     /// <summary>The gradient of a table to add rows to; all that is in it already, or zero, is defined.</summary>
     /// <param name="rows">The rows that will be added to; repeats allowed.</param>
+    /// <exception cref="InvalidOperationException">It is fused with others.</exception>
     internal float* RowGradientTarget(ReadOnlySpan<int> rows)
     {
+        if (whole is not null || parts.Length > 0)
+        {
+            throw new InvalidOperationException($"{Name} is {(whole is null ? "made of parts" : $"a part of {whole.Name}")}: only a table of its own can have a gradient of rows");
+        }
+
         inGradientRows ??= new bool[Value.Rows];
         if (!hasGradient)
         {

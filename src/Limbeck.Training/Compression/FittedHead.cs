@@ -13,7 +13,8 @@ namespace Limbeck.Training.Compression;
 /// </summary>
 /// <remarks>
 /// The student's pooler learns what the teacher's gives before its tanh, for the units that count most in the teacher's logits (by |classifier column|^2 times the unit's
-/// variance) where the student is narrower; then its classifier learns the teacher's logits from what its pooler gives. Two ridge regressions, no gradient.
+/// variance) where the student is narrower; then its classifier learns the teacher's logits from what its pooler gives. Two ridge regressions, no gradient;
+/// it costs one pass of the sample through both models, and done again it gives the same.
 /// </remarks>
 public static class FittedHead
 {
@@ -32,14 +33,21 @@ public static class FittedHead
     /// <param name="studentRows">The same rows as the student's does.</param>
     /// <param name="seed">Which of the rows are taken where there are more than <see cref="SampleRows"/>.</param>
     /// <param name="team">The threads to compute on.</param>
-    /// <param name="cancellation">Checked before each batch.</param>
-    /// <exception cref="ArgumentException">The two have other numbers of outputs, or a head is missing.</exception>
+    /// <param name="precision">What both encoders' dense layers multiply in.</param>
+    /// <param name="cancellation">Checked before each batch; nothing has changed then.</param>
+    /// <exception cref="ArgumentException">The two have other numbers of outputs, a head is missing, or the rows are none or not the same.</exception>
     public static void Start(
-        BertModel teacher, BertModel student, EncodedDataset teacherRows, EncodedDataset studentRows, ulong seed, WorkerTeam? team = null, CancellationToken cancellation = default)
+        BertModel teacher, BertModel student, EncodedDataset teacherRows, EncodedDataset studentRows, ulong seed, WorkerTeam? team = null, Precision precision = Precision.Float32,
+        CancellationToken cancellation = default)
     {
         if (teacher.Classifier is null || student.Classifier is null || teacher.Config.Labels.Count != student.Config.Labels.Count)
         {
             throw new ArgumentException($"a student's head can be fitted to its teacher's where both are classifiers with as many outputs; the teacher has {Outputs(teacher)}, the student {Outputs(student)}");
+        }
+
+        if (teacherRows.Count != studentRows.Count || studentRows.Count == 0)
+        {
+            throw new ArgumentException($"a head is fitted on the same rows for both; the teacher has {teacherRows.Count}, the student {studentRows.Count}");
         }
 
         int[] rows = [.. Enumerable.Range(0, studentRows.Count)];
@@ -48,7 +56,7 @@ public static class FittedHead
         using Tensor first = new(rows.Length, student.Config.HiddenSize);
         using Tensor pooling = new(rows.Length, teacher.Config.HiddenSize);
         using Tensor logits = new(rows.Length, teacher.Config.Labels.Count);
-        using Tape tape = new(recording: false, team);
+        using Tape tape = new(recording: false, team) { Precision = precision };
         for (int start = 0; start < rows.Length; start += RowsAtOnce)
         {
             cancellation.ThrowIfCancellationRequested();

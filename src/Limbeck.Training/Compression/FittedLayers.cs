@@ -100,10 +100,10 @@ public static unsafe class FittedLayers
             size, size, (i, j) => moments[(((long)(part * all) + (head * size) + Math.Max(i, j)) * 3 * all) + (part * all) + (head * size) + Math.Min(i, j)] / queryKeyValue.Rows);
 
         double scale = Math.Pow((double)kept / size, 0.25);
-        Matrix<double> output = LeastSquares.Rows(LeastSquares.Product(basis, true, from["attention.output.dense.weight"].Value, false, tape)); // P^T W_o: [d', d]
+        Matrix<double> output = LeastSquares.Rows(LeastSquares.Product(basis, true, from["attention.output.dense.weight"].Value, tape)); // P^T W_o: [d', d]
         Matrix<double> toOutput = Matrix<double>.Build.Dense(to.Model.Config.HiddenSize, heads * kept);
         (Matrix<double> query, Matrix<double> key, Matrix<double> value) = (Weights("query"), Weights("key"), Weights("value"));
-        Matrix<double> Weights(string name) => Augmented(LeastSquares.Rows(LeastSquares.Product(from[$"attention.self.{name}.weight"].Value, false, basis, false, tape)), from[$"attention.self.{name}.bias"].Value);
+        Matrix<double> Weights(string name) => Augmented(LeastSquares.Rows(LeastSquares.Product(from[$"attention.self.{name}.weight"].Value, false, basis, tape)), from[$"attention.self.{name}.bias"].Value);
         for (int head = 0; head < heads; head++)
         {
             (Matrix<double> rootQ, Matrix<double> inverseQ) = Roots(Moment(0, head));
@@ -125,14 +125,14 @@ public static unsafe class FittedLayers
         }
 
         LeastSquares.Write(to["attention.output.dense.weight"], toOutput);
-        LeastSquares.Write(to["attention.output.dense.bias"], Vector(LeastSquares.Product(from["attention.output.dense.bias"].Value, false, basis, false, tape, 1)));
+        LeastSquares.Write(to["attention.output.dense.bias"], Vector(LeastSquares.Product(from["attention.output.dense.bias"].Value, false, basis, tape, 1)));
     }
 
     /// <summary>The neurons that write most into the student's directions, in the teacher's order.</summary>
     private static void StartNeurons(Layer from, Layer to, Tensor neurons, Tensor basis, Tape tape)
     {
-        Matrix<double> reads = Augmented(LeastSquares.Rows(LeastSquares.Product(from["intermediate.dense.weight"].Value, false, basis, false, tape)), from["intermediate.dense.bias"].Value);
-        Matrix<double> writes = LeastSquares.Rows(LeastSquares.Product(basis, true, from["output.dense.weight"].Value, false, tape)); // [d', f]
+        Matrix<double> reads = Augmented(LeastSquares.Rows(LeastSquares.Product(from["intermediate.dense.weight"].Value, false, basis, tape)), from["intermediate.dense.bias"].Value);
+        Matrix<double> writes = LeastSquares.Rows(LeastSquares.Product(basis, true, from["output.dense.weight"].Value, tape)); // [d', f]
         double[] square = new double[neurons.Columns];
         for (int t = 0; t < neurons.Rows; t++)
         {
@@ -149,7 +149,7 @@ public static unsafe class FittedLayers
         LeastSquares.Write(to["intermediate.dense.weight"], rows.SubMatrix(0, kept, 0, rows.ColumnCount - 1));
         LeastSquares.Write(to["intermediate.dense.bias"], rows.Column(rows.ColumnCount - 1));
         LeastSquares.Write(to["output.dense.weight"], Matrix<double>.Build.DenseOfColumnVectors(chosen.Select(writes.Column)));
-        LeastSquares.Write(to["output.dense.bias"], Vector(LeastSquares.Product(from["output.dense.bias"].Value, false, basis, false, tape, 1)));
+        LeastSquares.Write(to["output.dense.bias"], Vector(LeastSquares.Product(from["output.dense.bias"].Value, false, basis, tape, 1)));
     }
 
     /// <summary>Refits the product that writes into a residual sum, then its layer norm; gives the norm's output.</summary>
@@ -162,7 +162,7 @@ public static unsafe class FittedLayers
     /// <param name="tape">Where to compute.</param>
     private static Tensor Fit(Layer layer, string part, Tensor features, Tensor residual, Tensor target, Tensor basis, Tape tape)
     {
-        Tensor wanted = LeastSquares.Product(target, false, basis, false, tape); // [T, d']
+        Tensor wanted = LeastSquares.Product(target, false, basis, tape); // [T, d']
         Tensor first = tape.Add(layer.Linear($"{part}.dense", features), residual);
 
         // The norm takes any factor away, so the sum aims at the factor that it is nearest to already.

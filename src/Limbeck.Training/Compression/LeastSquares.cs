@@ -21,7 +21,7 @@ internal static unsafe class LeastSquares
         double[] gram = Gram(centred, tape);
         double mean = Enumerable.Range(0, count).Average(i => gram[((long)i * count) + i]);
         Matrix<double> moments = Matrix<double>.Build.Dense(count, count, (i, j) => gram[((long)Math.Max(i, j) * count) + Math.Min(i, j)] + (i == j ? Math.Max(ridge * mean, double.Epsilon) : 0));
-        Matrix<double> weights = moments.Cholesky().Solve(Rows(Product(centred, true, gaps, false, tape)));
+        Matrix<double> weights = moments.Cholesky().Solve(Rows(Product(centred, true, gaps, tape)));
         Vector<double> shift = Vector<double>.Build.DenseOfEnumerable(targetMeans.Select(x => (double)x)) - weights.TransposeThisAndMultiply(Vector<double>.Build.DenseOfEnumerable(featureMeans.Select(x => (double)x)));
         return (weights, shift);
     }
@@ -29,23 +29,22 @@ internal static unsafe class LeastSquares
     /// <summary>X^T X, row by row.</summary>
     /// <param name="rows">X: [T, k].</param>
     /// <param name="tape">Where to compute.</param>
-    public static double[] Gram(Tensor rows, Tape tape) => [.. Product(rows, true, rows, false, tape).ToArray().Select(value => (double)value)];
+    public static double[] Gram(Tensor rows, Tape tape) => [.. Product(rows, true, rows, tape).ToArray().Select(value => (double)value)];
 
-    /// <summary>op(A) op(B) of stored matrices.</summary>
+    /// <summary>op(A) B of stored matrices.</summary>
     /// <param name="a">A.</param>
     /// <param name="transposeA">Whether op transposes it.</param>
     /// <param name="b">B.</param>
-    /// <param name="transposeB">Whether op transposes it.</param>
     /// <param name="tape">Where to compute.</param>
     /// <param name="rowsOfA">For a vector that stands for a matrix of so many rows.</param>
-    public static Tensor Product(Tensor a, bool transposeA, Tensor b, bool transposeB, Tape tape, int? rowsOfA = null)
+    public static Tensor Product(Tensor a, bool transposeA, Tensor b, Tape tape, int? rowsOfA = null)
     {
         int storedRows = rowsOfA ?? a.Rows;
         int storedColumns = (int)(a.Length / storedRows);
         (int m, int k) = transposeA ? (storedColumns, storedRows) : (storedRows, storedColumns);
-        int n = transposeB ? b.Rows : b.Columns;
+        int n = b.Columns;
         Tensor result = tape.NewTensor(m, n);
-        Gemm.Multiply(transposeA, transposeB, m, n, k, a.Pointer, storedColumns, b.Pointer, b.Columns, result.Pointer, n, false, default, tape.Team);
+        Gemm.Multiply(transposeA, false, m, n, k, a.Pointer, storedColumns, b.Pointer, b.Columns, result.Pointer, n, false, default, tape.Team);
         return result;
     }
 

@@ -303,15 +303,15 @@ public static class CompressJob
             StageRows rows = settings.AugPrediction ? intermediate : original;
             IObjective objective = method.Prediction(Answers(new TeacherNeeds(true, [], []), rows.Teacher, once: false), rows.Student);
             Stage stage = StageOf("prediction", settings.Prediction, epochs, rows.Student, objective, method.Parameters, settings, evaluate);
-            stages.Add(settings.HeadInit == "random" ? stage : stage with { Begin = stop => FitHead(settings, teacher, student, rows, context, stop) });
+            stages.Add(settings.HeadInit == "fitted" ? stage with { Begin = stop => FitHead(settings, teacher, student, rows, precision, context, stop) } : stage);
         }
 
         return [.. stages];
     }
 
-    private static void FitHead(CompressSettings settings, BertModel teacher, BertModel student, StageRows rows, JobContext context, CancellationToken cancellation)
+    private static void FitHead(CompressSettings settings, BertModel teacher, BertModel student, StageRows rows, Precision precision, JobContext context, CancellationToken cancellation)
     {
-        FittedHead.Start(teacher, student, rows.Teacher, rows.Student, settings.Seed, context.Team, cancellation);
+        FittedHead.Start(teacher, student, rows.Teacher, rows.Student, settings.Seed, context.Team, precision, cancellation);
         context.Progress.Message($"the student's pooler and classifier are fitted to the teacher's on {Math.Min(rows.Student.Count, FittedHead.SampleRows):N0} rows");
     }
 
@@ -354,7 +354,7 @@ public static class CompressJob
             double tokensOfPass = Math.Max(1, copies * rows.Tokens);
             long updates = steps ?? (budget ? Ceiling(epochs * (double)original.Student.Tokens * perEpoch, tokensOfPass) : epochs * perEpoch);
             updates = how.MaxSteps > 0 ? Math.Min(how.MaxSteps, updates) : updates;
-            epochs = PlannedStage.PassesOf(updates, perEpoch);
+            epochs = PlannedStage.PassesOf(updates, perEpoch, int.MaxValue);
             double tokens = tokensOfPass * updates / perEpoch;
             double mean = WorkTime.MeanLength(rows.Lengths);
             double seconds = time.Train(small, tokens, mean, more);
@@ -380,7 +380,12 @@ public static class CompressJob
 
         if (Epochs(settings.Prediction, task) > 0)
         {
+            EncodedDataset fitted = settings.AugPrediction ? intermediate.Student : original.Student;
+            double mean = WorkTime.MeanLength(fitted.Lengths);
+            double sample = settings.HeadInit == "fitted" ? Math.Min(1, (double)FittedHead.SampleRows / Math.Max(1, fitted.Count)) * fitted.Tokens : 0;
+            double fitting = time.Forward(big, sample, mean) + time.Forward(small, sample, mean);
             Add("prediction", settings.Prediction, settings.AugPrediction ? intermediate.Student : original.Student, settings.AugPrediction ? growth : 1, new TeacherNeeds(true, [], []), 0);
+            stages[^1] = stages[^1] with { Seconds = stages[^1].Seconds + fitting };
         }
 
         if (settings.NoTeacher)

@@ -67,7 +67,7 @@ public sealed record CompressSettings : TaskSettings
     public bool ScaleQuery { get; init; } = true;
 
     /// <summary>The head's weights before the prediction stage.</summary>
-    [Setting("The student's pooler and classifier before the prediction stage: random (as they are first made, or as the student's directory has them), or fitted (to the teacher's by least squares, on some of the training texts).", Choices = "random|fitted")]
+    [Setting("The student's pooler and classifier before the prediction stage: random (as they are first made, or as the student's directory has them), or fitted (to the teacher's by least squares, on some of the training texts). Without effect with --no-teacher, which has no such stage.", Choices = "random|fitted")]
     public string HeadInit { get; init; } = "random";
 
     /// <summary>Train without the teacher.</summary>
@@ -331,9 +331,9 @@ public sealed record CompressSettings : TaskSettings
     internal override bool NeedsRows => Stage != "general";
 
     /// <inheritdoc/>
-    /// <remarks>The student of a general stage that ran before is hashed with its weights, wherever it lies.</remarks>
+    /// <remarks>The student of a general stage that ran before is hashed with its weights, wherever it lies. A random head is what runs had before there was a choice.</remarks>
     internal override bool HasEffect(string name) => base.HasEffect(name) && !OfSeveral.Contains(name) && !name.StartsWith("augment.", StringComparison.Ordinal)
-        && !(name == "student_model" && Whole is { RunsGeneral: true }) && (Stage == "task"
+        && !(name == "student_model" && Whole is { RunsGeneral: true }) && !(name == "head_init" && HeadInit == "random") && (Stage == "task"
         ? !OfGeneral.Contains(name) && !name.StartsWith("general.", StringComparison.Ordinal)
         : !OfTask.Contains(name) && !name.StartsWith("intermediate.", StringComparison.Ordinal) && !name.StartsWith("prediction.", StringComparison.Ordinal)
             && !name.StartsWith("alone.", StringComparison.Ordinal));

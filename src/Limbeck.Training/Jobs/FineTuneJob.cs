@@ -62,7 +62,7 @@ public static class FineTuneJob
         WorkTime time = WorkTime.On(context.Team, settings.Precision);
         ModelSize size = ModelSize.Of(model);
         long tokens = (long)((double)train.Tokens * stage.TotalSteps / Math.Max(1, stage.StepsOf(0)));
-        PlannedStage planned = new("finetune", train.Count, PlannedStage.PassesOf(stage.TotalSteps, stage.StepsOf(0)), tokens, stage.TotalSteps, time.Train(size, tokens, WorkTime.MeanLength(train.Lengths)), length);
+        PlannedStage planned = new("finetune", train.Count, PlannedStage.PassesOf(stage.TotalSteps, stage.StepsOf(0), stage.Epochs), tokens, stage.TotalSteps, time.Train(size, tokens, WorkTime.MeanLength(train.Lengths)), length);
         JobPlan plan = new() { Stages = PlannedStage.Reached(settings, [planned]), Size = size, How = time.How };
         if (phase == JobPhase.PlanOnly)
         {

@@ -124,7 +124,7 @@ internal static class GeneralStage
         double seconds = time.Train(ModelSize.Of(student), all, mean, CompressJob.ProjectionFlops(student, teacher)) + time.Forward(ModelSize.Of(teacher), all, mean);
         return new JobPlan
         {
-            Stages = PlannedStage.Reached(settings, [new PlannedStage("general", sequences, PlannedStage.PassesOf(steps, perEpoch), all, steps, seconds, length, counted is null)]),
+            Stages = PlannedStage.Reached(settings, [new PlannedStage("general", sequences, PlannedStage.PassesOf(steps, perEpoch, epochs), all, steps, seconds, length, counted is null)]),
             Size = ModelSize.Of(student),
             TeacherSize = ModelSize.Of(teacher),
             LayerMap = $"{map}",

@@ -22,8 +22,9 @@ public sealed record PlannedStage(string Name, long Rows, int Epochs, long Token
 
     /// <summary>Passes that so many updates begin.</summary>
     /// <param name="updates">Updates of the stage.</param>
-    /// <param name="perEpoch">Updates of one pass.</param>
-    internal static int PassesOf(long updates, long perEpoch) => (int)((updates + perEpoch - 1) / Math.Max(1, perEpoch));
+    /// <param name="perEpoch">Updates of one pass; of the first, where they differ.</param>
+    /// <param name="most">The stage's epochs.</param>
+    internal static int PassesOf(long updates, long perEpoch, int most) => (int)Math.Clamp((updates + perEpoch - 1) / Math.Max(1, perEpoch), 0, most);
 
     /// <summary>Marks what a run that is to be resumed has done, by its last checkpoint.</summary>
     /// <param name="settings">The job's settings.</param>

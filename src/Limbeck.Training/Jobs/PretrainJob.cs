@@ -177,7 +177,7 @@ public static class PretrainJob
         double seconds = settings.FreezeEncoder
             ? time.Forward(size, tokens, mean) + time.Train(ModelSize.Nothing, tokens, mean, head)
             : time.Train(size, tokens, mean, head);
-        PlannedStage stage = new("pretrain", train.Count, PlannedStage.PassesOf(steps, perEpoch), tokens, steps, seconds, length, counted is null);
+        PlannedStage stage = new("pretrain", train.Count, PlannedStage.PassesOf(steps, perEpoch, epochs), tokens, steps, seconds, length, counted is null);
         return new JobPlan { Stages = PlannedStage.Reached(settings, [stage]), Size = size, How = time.How };
     }
 

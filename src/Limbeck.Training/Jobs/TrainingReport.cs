@@ -64,7 +64,7 @@ public sealed record TrainingReport
     public required int MaxSeqLength { get; init; }
 
     /// <summary>What the dense layers multiplied in: what --precision auto meant on the machine.</summary>
-    public Precision Precision { get; init; }
+    public required Precision Precision { get; init; }
 
     /// <summary>Each part of a run of several stages, the last one included; empty for a run of one. The counts above are those of the task's stages, which come last.</summary>
     public IReadOnlyList<ReportPart> Parts { get; init; } = [];

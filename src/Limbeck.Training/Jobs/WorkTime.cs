@@ -24,7 +24,7 @@ internal sealed class WorkTime
 
     private WorkTime(WorkerTeam team, Precision precision) => peak = Math.Max(1, MachinePeak.MeasureSustainedFlops(team, MeasuredSeconds, precision));
 
-    /// <summary>Measures the machine for a moment, once in a process.</summary>
+    /// <summary>Measures the machine for a moment, once in a process for each precision.</summary>
     /// <param name="team">The threads to compute on.</param>
     /// <param name="precision">The setting --precision. Where bf16 is emulated the estimate is float32's, and far too short.</param>
     public static WorkTime On(WorkerTeam team, string precision) =>

@@ -34,7 +34,7 @@ public sealed record Stage
     /// <summary>Stop the stage after this many updates, if that comes before the last epoch's end.</summary>
     public long? MaxSteps { get; init; }
 
-    /// <summary>Run before the stage's first update, on the weights as the stage before left them. It must be a pure function of them: a run that is resumed before the first checkpoint of the stage runs it again.</summary>
+    /// <summary>Run before the stage's first update, on the weights as the stage before left them. Done a second time it must change nothing: a run that is stopped before the first update and resumed does it again.</summary>
     public Action<CancellationToken>? Begin { get; init; }
 
     /// <summary>Scores the model on held-out data; null when there is none or the stage trains nothing that could be scored.</summary>

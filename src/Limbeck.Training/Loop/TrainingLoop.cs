@@ -76,13 +76,9 @@ public sealed unsafe class TrainingLoop
         while (at.Stage < stages.Count)
         {
             Stage stage = stages[at.Stage];
-            if (at.StageStep == 0)
-            {
-                stage.Begin?.Invoke(cancellation);
-            }
-
             using Optimizer optimizer = restored ?? new Optimizer(stage.Optimizer, stage.Parameters, team);
             restored = null;
+            Begin(stage, optimizer, cancellation);
             progress.Begin(stage.Name, stage.TotalSteps, at.StageStep);
             RunStage(stage, optimizer, tape, new Reporter(log, board), cancellation);
             progress.Finish();
@@ -129,6 +125,27 @@ public sealed unsafe class TrainingLoop
         using JsonDocument document = reader.ReadJson("state");
         Position position = Position.Read(document.RootElement);
         return (position.Stage, position.StageStep);
+    }
+
+    private void Begin(Stage stage, Optimizer optimizer, CancellationToken cancellation)
+    {
+        if (at.StageStep > 0 || stage.Begin is null)
+        {
+            return;
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            stage.Begin(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            Save(optimizer);
+            throw;
+        }
+
+        at = at with { Seconds = at.Seconds + Stopwatch.GetElapsedTime(start).TotalSeconds };
     }
 
     private void RunStage(Stage stage, Optimizer optimizer, Tape tape, Reporter reporter, CancellationToken cancellation)

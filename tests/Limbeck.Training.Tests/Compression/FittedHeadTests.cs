@@ -57,6 +57,34 @@ public sealed class FittedHeadTests
     }
 
     [Fact]
+    public void A_regression_has_its_one_output_fitted()
+    {
+        BertConfig config = TinyWorld.Config(dropout: 0) with { Labels = ["score"], ProblemType = "regression" };
+        using BertModel teacher = Loud(TinyWorld.Model(config, 7));
+        using BertModel student = Headless(teacher);
+        FittedHead.Start(teacher, student, Rows, Rows, 1);
+        Assert.InRange(Unexplained(teacher, student), 0, 0.1);
+    }
+
+    [Fact]
+    public void A_relu_student_learns_a_tanh_teachers_answers()
+    {
+        using BertModel teacher = Teacher("tanh");
+        using BertModel student = TinyWorld.Model(teacher.Config with { HeadActivation = "relu" }, 9);
+        CopyEncoder(teacher, student);
+        FittedHead.Start(teacher, student, Rows, Rows, 1);
+        Assert.InRange(Unexplained(teacher, student), 0, 0.5);
+    }
+
+    [Fact]
+    public void Other_rows_for_the_two_are_refused()
+    {
+        using BertModel teacher = Teacher("tanh");
+        using BertModel student = Headless(teacher);
+        Assert.Contains("the teacher has 600, the student 200", Assert.Throws<ArgumentException>(() => FittedHead.Start(teacher, student, Rows, Others, 1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Other_numbers_of_outputs_are_refused()
     {
         using BertModel teacher = Teacher("tanh");
@@ -66,9 +94,10 @@ public sealed class FittedHeadTests
     }
 
     /// <summary>A random one whose logits differ from text to text.</summary>
-    private static BertModel Teacher(string activation)
+    private static BertModel Teacher(string activation) => Loud(TinyWorld.Model(TinyWorld.Config(dropout: 0) with { HeadActivation = activation }, 7));
+
+    private static BertModel Loud(BertModel teacher)
     {
-        BertModel teacher = TinyWorld.Model(TinyWorld.Config(dropout: 0) with { HeadActivation = activation }, 7);
         foreach (Parameter parameter in teacher.Parameters.Where(parameter => parameter.Name.EndsWith("weight", StringComparison.Ordinal) && !parameter.Name.Contains("LayerNorm", StringComparison.Ordinal)))
         {
             foreach (ref float value in parameter.Value.Span)
@@ -86,13 +115,17 @@ public sealed class FittedHeadTests
     private static BertModel Headless(BertModel teacher)
     {
         BertModel student = TinyWorld.Model(teacher.Config, 9);
+        CopyEncoder(teacher, student);
+        return student;
+    }
+
+    private static void CopyEncoder(BertModel teacher, BertModel student)
+    {
         foreach (Parameter parameter in student.Parameters.Where(parameter => parameter.Name.StartsWith("bert.", StringComparison.Ordinal) && !parameter.Name.Contains("pooler", StringComparison.Ordinal)))
         {
             teacher[parameter.Name].Value.Span.CopyTo(parameter.Value.Span);
             parameter.Changed();
         }
-
-        return student;
     }
 
     private static double Unexplained(BertModel teacher, BertModel student)

@@ -39,6 +39,25 @@ public sealed class TrainingLoopTests
         Assert.True(unbroken.AsSpan().SequenceEqual(resumed));
     }
 
+    [Theory]
+    [InlineData("during")]
+    [InlineData("after")]
+    public void A_run_stopped_while_a_stage_is_prepared_or_right_after_resumes_with_the_same_bits(string when)
+    {
+        float[] unprepared = Train(TinyWorld.NewDirectory(), new Options());
+        float[] unbroken = Train(TinyWorld.NewDirectory(), new Options { Prepares = true });
+        Assert.False(unprepared.AsSpan().SequenceEqual(unbroken));
+        string directory = TinyWorld.NewDirectory();
+        Assert.ThrowsAny<OperationCanceledException>(() => Train(directory, new Options { Prepares = true, CancelPreparation = when }));
+        Assert.NotEmpty(Directory.GetDirectories(directory, "checkpoint-*"));
+        float[] resumed = Train(directory, new Options { Prepares = true, Resume = true });
+        Assert.True(unbroken.AsSpan().SequenceEqual(resumed));
+
+        // A stage that is begun is not prepared again.
+        Assert.ThrowsAny<OperationCanceledException>(() => Train(directory, new Options { Prepares = true, CancelAt = 7 }));
+        Assert.True(unbroken.AsSpan().SequenceEqual(Train(directory, new Options { Prepares = true, Resume = true })));
+    }
+
     [Fact]
     public void Threads_do_not_change_the_bits()
     {
@@ -112,8 +131,25 @@ public sealed class TrainingLoopTests
             Optimizer = new OptimizerSettings { LearningRate = options.LearningRate },
             Schedule = LearningRateSchedule.Parse("linear", 0.1),
             Epochs = Epochs,
+            Begin = options.Prepares ? Prepare : null,
             Evaluate = _ => MetricSet.Compute(Data.Source.Task, Data.Labels([.. Enumerable.Range(0, Data.Count)]), new int[Data.Count]),
         };
+        void Prepare(CancellationToken cancellation)
+        {
+            if (options.CancelPreparation == "during")
+            {
+                source.Cancel();
+            }
+
+            cancellation.ThrowIfCancellationRequested();
+            model["classifier.bias"].Value.Span.Fill(0.5f);
+            model["classifier.bias"].Changed();
+            if (options.CancelPreparation == "after")
+            {
+                source.Cancel();
+            }
+        }
+
         using ProgressDisplay progress = new(TextWriter.Null, terminal: false);
         TrainingLoop loop = new(
             new TrainingOptions { OutputDirectory = directory, Resume = options.Resume, SaveSteps = options.SaveSteps, LoggingSteps = 1, LoadBestModelAtEnd = options.LoadBest },
@@ -139,6 +175,10 @@ public sealed class TrainingLoopTests
         public bool LoadBest { get; init; }
 
         public double LearningRate { get; init; } = 1e-3;
+
+        public bool Prepares { get; init; }
+
+        public string? CancelPreparation { get; init; }
     }
 
     private sealed class CrashException : Exception;

@@ -55,6 +55,55 @@ public sealed class RowGradientTests
     }
 
     [Fact]
+    public void A_whole_gradient_over_rows_has_both_and_another_optimizer_takes_over()
+    {
+        float[] Run(bool whole)
+        {
+            using Tables tables = new();
+            using Tape tape = new(recording: true);
+            for (int part = 0; part < 2; part++)
+            {
+                using Optimizer optimizer = new(new OptimizerSettings { LearningRate = 0.01, MaxGradNorm = 0 }, tables.All);
+                for (int step = 0; step < 3; step++)
+                {
+                    // The padding word 0 is looked up and has no gradient; the last update of each part sees the table as a decoder too.
+                    tables.Pass(tape, [0, step + 1, 7], decodes: step == 2);
+                    Assert.Equal(step < 2, tables.Word.HasRowGradient);
+                    if (whole)
+                    {
+                        tables.Word.SetGradient(tables.Word.Gradient.ToArray());
+                    }
+
+                    optimizer.Step(1);
+                }
+            }
+
+            return tables.Word.Value.ToArray();
+        }
+
+        Assert.Equal(Run(whole: true), Run(whole: false));
+    }
+
+    [Fact]
+    public void Clipping_is_that_of_the_whole_gradient_but_for_the_order_of_its_sum()
+    {
+        float[] rows = Train(OptimizerKind.BertAdam, whole: _ => false, restart: -1, clip: 0.01);
+        float[] whole = Train(OptimizerKind.BertAdam, whole: _ => true, restart: -1, clip: 0.01);
+        Assert.All(rows.Zip(whole), pair => Assert.Equal(pair.Second, pair.First, 1e-6f));
+        Assert.Equal(rows, Train(OptimizerKind.BertAdam, whole: _ => false, restart: 4, clip: 0.01));
+    }
+
+    [Fact]
+    public void A_table_that_is_fused_with_others_is_refused()
+    {
+        using Parameter whole = Parameter.Fuse("whole", ["a", "b"], Words, Width, out Parameter[] parts);
+        using Tables tables = new();
+        using Tape tape = new(recording: true);
+        Assert.Contains("a part of whole", Assert.Throws<InvalidOperationException>(() => tables.Pass(tape, [1], word: parts[0])).Message, StringComparison.Ordinal);
+        Assert.Contains("made of parts", Assert.Throws<InvalidOperationException>(() => tables.Pass(tape, [1], word: whole)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_norm_is_that_of_the_whole_gradient()
     {
         using Tables tables = new();
@@ -67,11 +116,11 @@ public sealed class RowGradientTests
     }
 
     /// <summary>Eight updates on other words each time; the table at the end.</summary>
-    private static float[] Train(OptimizerKind kind, Predicate<int> whole, int restart)
+    private static float[] Train(OptimizerKind kind, Predicate<int> whole, int restart, double clip = 0)
     {
         using Tables tables = new();
         using Tape tape = new(recording: true);
-        OptimizerSettings settings = new() { Kind = kind, LearningRate = 0.01, WeightDecay = 0.1, MaxGradNorm = 0 };
+        OptimizerSettings settings = new() { Kind = kind, LearningRate = 0.01, WeightDecay = 0.1, MaxGradNorm = clip };
         Optimizer optimizer = new(settings, tables.All);
         for (int step = 0; step < 8; step++)
         {
@@ -126,10 +175,16 @@ public sealed class RowGradientTests
 
         private Parameter Type { get; } = new("type", 2, Width);
 
-        public void Pass(Tape tape, int[] ids)
+        public void Pass(Tape tape, int[] ids, bool decodes = false, Parameter? word = null)
         {
-            Tensor embedded = tape.Embed(new PackedBatch(ids, new int[ids.Length], [0, ids.Length]), Word, Position, Type);
+            Tensor embedded = tape.Embed(new PackedBatch(ids, new int[ids.Length], [0, ids.Length]), word ?? Word, Position, Type, paddingId: 0);
             tape.MeanSquaredError(embedded, new float[ids.Length * Width]);
+            if (decodes)
+            {
+                Tensor scores = tape.Linear(embedded, Word, null);
+                tape.MeanSquaredError(scores, new float[ids.Length * Words]);
+            }
+
             tape.Backward();
         }
 

@@ -30,6 +30,7 @@ from transformer.optimization import BertAdam  # noqa: E402
 
 logging.disable(logging.INFO)
 torch.set_num_threads(int(os.environ["THREADS"]))
+random.seed(1)
 real = json.loads(os.environ.get("LENGTHS", "[]"))  # how many tokens of each text are not padding
 
 
