@@ -31,6 +31,7 @@ internal static class GeneralStage
     {
         OutputFolder.Check(settings);
         Precision precision = PrecisionChoice.Announce(settings, context.Messages);
+        TextCorpus.Check(settings.TrainCorpus!);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);
         BertTokenizer tokenizer = BertTokenizer.FromDirectory(weights);

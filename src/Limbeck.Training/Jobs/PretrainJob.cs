@@ -38,6 +38,12 @@ public static class PretrainJob
         ArgumentNullException.ThrowIfNull(context);
         OutputFolder.Check(settings);
         Precision precision = PrecisionChoice.Announce(settings, context.Messages);
+        TextCorpus.Check(settings.TrainFile!);
+        if (settings.ValidationFile is not null)
+        {
+            TextCorpus.Check(settings.ValidationFile);
+        }
+
         string folder = settings.ModelNameOrPath!;
         string weights = ModelFolder.Weights(folder);
         BertConfig start = BertConfig.Read(weights);
@@ -148,11 +154,6 @@ public static class PretrainJob
     private static JobPlan PlanOf(PretrainSettings settings, BertModel model, BertTokenizer tokenizer, int length, JobContext context)
     {
         IReadOnlyList<string> files = TextCorpus.Resolve(settings.TrainFile!);
-        if (settings.ValidationFile is not null)
-        {
-            _ = new TextCorpus(TextCorpus.Resolve(settings.ValidationFile));
-        }
-
         using TokenStore? store = TokenStore.OpenIfThere(files, tokenizer, settings.CacheDir, context.Progress.Message);
         CorpusEstimate corpus = store is null ? CorpusEstimate.Of(files, tokenizer)
             : new CorpusEstimate(store.TokenCount, (double)store.TokenCount / store.DocumentCount, (double)store.TokenCount / store.SentenceCount);

@@ -14,6 +14,16 @@ namespace Limbeck.Training.Tests.Jobs;
 public sealed class GeneralStageTests
 {
     [Fact]
+    public void A_corpus_that_is_not_there_is_told_before_anything_is_opened()
+    {
+        using TinyJob job = new();
+        CompressSettings settings = General(job, "general") with { TrainCorpus = job["nowhere.txt"], TeacherModel = job["start"] };
+        Assert.Contains("nowhere.txt", Assert.Throws<DataException>(() => CompressJob.Run(settings, job.Context)).Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("teacher:", job.Messages.ToString(), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(job["general"]));
+    }
+
+    [Fact]
     public void A_student_learns_from_raw_text_and_is_saved_as_an_encoder()
     {
         using TinyJob job = new();

@@ -73,6 +73,11 @@ public sealed class TextCorpus
         return files;
     }
 
+    /// <summary>Refuses a corpus whose files are not there, before anything long is begun.</summary>
+    /// <param name="text">As for <see cref="Resolve"/>.</param>
+    /// <exception cref="DataException">A file is not there, or a folder has none.</exception>
+    public static void Check(string text) => _ = new TextCorpus(Resolve(text));
+
     /// <summary>The lines that have text, in order.</summary>
     /// <exception cref="DataException">
     /// While it is read: a file has bytes that are not UTF-8 (every such line up to a limit is named), cannot be read to its end, or has no text.
