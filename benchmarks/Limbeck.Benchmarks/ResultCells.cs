@@ -36,7 +36,7 @@ internal static class ResultCells
     /// <summary>Passes over the training set in the intermediate stage; the prediction stage makes 3.</summary>
     private static int IntermediatePasses(string task) => task switch { "CoLA" => 20, "SST-2" => 5, _ => 10 };
 
-    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--aug-file F] [--table NAME] [--results FILE] [--threads N]</summary>
+    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--aug-file F] [--variant NAME, which sets a row apart] [--table NAME] [--results FILE] [--threads N]</summary>
     public static int Run(string[] args)
     {
         string row = Need(args, "--row");
@@ -49,6 +49,8 @@ internal static class ResultCells
         bool general = Directory.Exists(init);
         string? augmented = BenchmarkOptions.Text(args, "--aug-file");
         string method = (row == "teacher" || init == "random" ? row : general ? $"{row}, general" : $"{row}, init {init}") + (augmented is null ? string.Empty : ", augmented");
+        string? variant = BenchmarkOptions.Text(args, "--variant");
+        method += variant is null ? string.Empty : $" ({variant})";
         string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
         if (results.Contains(cell))
         {
@@ -65,7 +67,7 @@ internal static class ResultCells
         };
         JobContext context = new(Console.Error, ProgressDisplay.OnStandardError(), team, source.Token);
         string runs = Need(args, "--runs");
-        string output = Path.Combine(runs, cell.Replace('/', '_').Replace(", ", "_", StringComparison.Ordinal).Replace(' ', '-'));
+        string output = Path.Combine(runs, cell.Replace('/', '_').Replace(", ", "_", StringComparison.Ordinal).Replace(' ', '-').Replace("(", string.Empty, StringComparison.Ordinal).Replace(")", string.Empty, StringComparison.Ordinal));
         TrainingReport report = row == "teacher"
             ? Teacher(args, task, seed, output, context)
             : Student(args, task, seed, student, init, augmented, row == "alone", Path.Combine(runs, $"{table}_{Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model")))}_teacher_{task.Name}_1"), output, context);
@@ -83,7 +85,7 @@ internal static class ResultCells
             Steps = report.Steps,
             Seconds = report.Seconds,
             Command = $"dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- cell --table {table} --row {row} --task {task.Name} --seed {seed}"
-                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + (augmented is null ? string.Empty : " --aug-file TRAIN_AUG") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
+                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + (augmented is null ? string.Empty : " --aug-file TRAIN_AUG") + (variant is null ? string.Empty : $" --variant {variant}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
             Gold = gold,
             Predictions = predictions,
         });
@@ -103,8 +105,8 @@ internal static class ResultCells
             Scores are of the last checkpoint on GLUE's dev sets; nothing was chosen on them.
 
             Methods: `teacher`, fine-tuned on the labels; `tinybert`, TinyBERT's intermediate and prediction stages; `alone`, the same student with as many updates on the labels
-            alone. `init pca`: embeddings from the teacher's principal components, layers and head random. `general`: the student of a general distillation (docs/embedders.md has
-            its command), its head fitted to the teacher's before the prediction stage. `augmented`: the intermediate stage draws as many tokens from augmented rows.
+            alone. `init pca`: embeddings from the teacher's principal components, layers and head random. `general`: the student of a general distillation,
+            its head fitted to the teacher's before the prediction stage; `(lines)`: that of docs/embedders.md, which has seen single lines only, no pairs. `augmented`: the intermediate stage draws as many tokens from augmented rows.
 
 
             """ + ResultsPage.Render(Directory.GetFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(file => new ResultsFile(file).Read()));
