@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Limbeck.Tensors.Kernels;
+using Limbeck.Tensors.Memory;
 using Limbeck.Tensors.Threading;
 
 namespace Limbeck.Benchmarks;
@@ -65,9 +65,10 @@ internal static unsafe class GemmBenchmark
     private static (double Time, double Peak) Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds, Precision precision)
     {
         var random = new Random(1);
-        float* x = Fill(random, (long)rows * inputs);
-        float* w = Fill(random, (long)outputs * inputs);
-        float* y = Fill(random, (long)rows * outputs);
+        using NativeBuffer inputMatrix = Fill(random, (long)rows * inputs);
+        using NativeBuffer weights = Fill(random, (long)outputs * inputs);
+        using NativeBuffer outputMatrix = Fill(random, (long)rows * outputs);
+        float* x = inputMatrix.Pointer, w = weights.Pointer, y = outputMatrix.Pointer;
         PackedWeights packed = PackedWeights.Pack(true, outputs, inputs, w, inputs, team, precision);
         double best = double.MaxValue, peak = 0;
         long start = Stopwatch.GetTimestamp();
@@ -101,18 +102,16 @@ internal static unsafe class GemmBenchmark
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
 
         packed.Dispose();
-        NativeMemory.AlignedFree(x);
-        NativeMemory.AlignedFree(w);
-        NativeMemory.AlignedFree(y);
         return (best, peak);
     }
 
-    private static float* Fill(Random random, long count)
+    private static NativeBuffer Fill(Random random, long count)
     {
-        float* memory = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
+        // As the arena's memory: in large pages where the system has them.
+        NativeBuffer memory = new(count);
         for (long i = 0; i < count; i++)
         {
-            memory[i] = random.NextSingle() - 0.5f;
+            memory.Pointer[i] = random.NextSingle() - 0.5f;
         }
 
         return memory;

@@ -36,7 +36,7 @@ internal static class ResultCells
     /// <summary>Passes over the training set in the intermediate stage; the prediction stage makes 3.</summary>
     private static int IntermediatePasses(string task) => task switch { "CoLA" => 20, "SST-2" => 5, _ => 10 };
 
-    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--aug-file F] [--variant NAME, which sets a row apart] [--table NAME] [--results FILE] [--threads N]</summary>
+    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--aug-file F] [--variant NAME, which sets a row apart] [--precision fp32|bf16] [--table NAME] [--results FILE] [--threads N]</summary>
     public static int Run(string[] args)
     {
         string row = Need(args, "--row");
@@ -50,6 +50,7 @@ internal static class ResultCells
         string? augmented = BenchmarkOptions.Text(args, "--aug-file");
         string method = (row == "teacher" || init == "random" ? row : general ? $"{row}, general" : $"{row}, init {init}") + (augmented is null ? string.Empty : ", augmented");
         string? variant = BenchmarkOptions.Text(args, "--variant");
+        string? precision = BenchmarkOptions.Text(args, "--precision");
         method += variant is null ? string.Empty : $" ({variant})";
         string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
         if (results.Contains(cell))
@@ -85,7 +86,7 @@ internal static class ResultCells
             Steps = report.Steps,
             Seconds = report.Seconds,
             Command = $"dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- cell --table {table} --row {row} --task {task.Name} --seed {seed}"
-                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + (augmented is null ? string.Empty : " --aug-file TRAIN_AUG") + (variant is null ? string.Empty : $" --variant {variant}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
+                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + (augmented is null ? string.Empty : " --aug-file TRAIN_AUG") + (variant is null ? string.Empty : $" --variant {variant}") + (precision is null ? string.Empty : $" --precision {precision}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
             Gold = gold,
             Predictions = predictions,
         });
@@ -129,6 +130,7 @@ internal static class ResultCells
                 Seed = (ulong)seed,
                 MaxSeqLength = 128,
                 NoReportTiming = true,
+                Precision = Precision(args),
                 Training = new StageSettings { NumTrainEpochs = epochs, LearningRate = rate },
             },
             context);
@@ -154,6 +156,7 @@ internal static class ResultCells
                 HeadInit = Directory.Exists(init) && !alone ? "fitted" : defaults.HeadInit,
                 Intermediate = defaults.Intermediate with { NumTrainEpochs = IntermediatePasses(task.Name), LearningRate = IntermediateRate, LrSchedulerType = "warmup_linear", WarmupRatio = 0.1 },
                 NoReportTiming = true,
+                Precision = Precision(args),
             },
             context);
     }
@@ -173,6 +176,8 @@ internal static class ResultCells
         int[] classes = [.. Enumerable.Range(0, dev.Examples.Count).Select(i => Array.IndexOf(logits[(i * width)..((i + 1) * width)], logits[(i * width)..((i + 1) * width)].Max()))];
         return (CompactValues.OfClasses([.. dev.Examples.Select(example => example.Label)]), CompactValues.OfClasses(classes));
     }
+
+    private static string Precision(string[] args) => BenchmarkOptions.Text(args, "--precision") ?? "fp32";
 
     private static string Need(string[] args, string name) => BenchmarkOptions.Text(args, name) ?? throw new ArgumentException($"{name} is missing");
 }

@@ -176,7 +176,7 @@ internal static unsafe class Bf16Gemm
 
             // Even, so that no pair lies in two blocks.
             blockK = 2 * Bf16Packing.Pairs((K + blocks - 1) / blocks);
-            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), team.Threads);
+            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
             fixed (Job* self = &this)
             {
                 team.Run(rowChunks * columnChunks, &MultiplyChunk, self);

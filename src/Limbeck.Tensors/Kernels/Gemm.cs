@@ -6,9 +6,9 @@ namespace Limbeck.Tensors.Kernels;
 /// <remarks>
 /// The sum over k is cut into blocks of one length, given by k alone, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
-/// tier. B stored [n, k] is packed into panels beforehand, by all threads. Otherwise a task packs what it needs while it multiplies: its
-/// first tile of a panel copies B, its first tile of a strip copies A where that is stored transposed. A row-major A is read where it lies
-/// (unless its rows collide in the caches). In the backward pass of a linear layer nothing waits for a packing pass.
+/// tier. B is packed into panels beforehand, by all threads: a weight is small beside the rows that it multiplies (a row-major one is left where
+/// it lies when a single strip would read it). A row-major A is read where it lies (unless its rows collide in the caches). Where A is stored transposed and B is not (a weight gradient, whose operands are both large),
+/// a task packs what it needs while it multiplies: its first tile of a panel copies B, its first tile of a strip copies A.
 /// NaN and infinities travel as IEEE 754 says. With <see cref="Precision.Bf16"/> the same holds of the rounded operands; how it is computed is told in Bf16Gemm and Bf16Dot.
 /// </remarks>
 public static unsafe class Gemm
@@ -81,13 +81,13 @@ public static unsafe class Gemm
             Accumulate = accumulate,
             Epilogue = epilogue,
         };
-        if (transposeB)
+        if (!transposeB && (transposeA || m <= GemmTile.Rows))
         {
-            job.PackAndMultiply(team);
+            job.Multiply(team);
         }
         else
         {
-            job.Multiply(team);
+            job.PackAndMultiply(team);
         }
     }
 
@@ -257,7 +257,7 @@ public static unsafe class Gemm
             strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
             int blocks = Math.Max(1, (K + LongestBlock - 1) / LongestBlock);
             blockK = (K + blocks - 1) / blocks;
-            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), team.Threads);
+            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
             fixed (Job* self = &this)
             {
                 team.Run(rowChunks * columnChunks, &MultiplyChunk, self);

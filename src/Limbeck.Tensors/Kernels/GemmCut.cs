@@ -9,23 +9,27 @@ internal static class GemmCut
     // ... nor larger than this many strips of rows: a block of k of them fits the second-level cache.
     private const int MostStrips = 48;
 
-    // Where cores are shared, one of them is often slower than its fellow for a moment; with four tasks a thread the fellow can then wait for a tenth of the time.
+    // Where cores are shared, one of them is often slower than its fellow for a moment, and with many tasks the fellow waits little.
     private const long TasksPerThread = 8;
+
+    // Where every task first copies what it multiplies (a weight gradient: both operands lie the wrong way round, and k is long), many tasks copy more than waiting costs.
+    private const long CopyingTasksPerThread = 2;
 
     /// <summary>Chooses the numbers of chunks.</summary>
     /// <remarks>
-    /// Eight tasks a thread where the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
+    /// Eight tasks a thread (two where they copy) if the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
     /// with about that many, the one whose longest thread has least to do: a tile takes one unit of time, the first of a strip and of a
     /// panel more, as their operands come from farther away.
     /// </remarks>
     /// <param name="strips">Strips of rows.</param>
     /// <param name="panels">Panels of columns.</param>
     /// <param name="work">Multiply-adds of the whole.</param>
+    /// <param name="copying">Whether each task copies its strips into another order (A is stored transposed).</param>
     /// <param name="threads">Threads that share it.</param>
     /// <returns>Chunks along the strips and along the panels.</returns>
-    public static (int Rows, int Columns) Chunks(int strips, int panels, long work, int threads)
+    public static (int Rows, int Columns) Chunks(int strips, int panels, long work, bool copying, int threads)
     {
-        long wanted = threads == 1 ? 1 : Math.Clamp(work / SmallestTask, 1, TasksPerThread * threads);
+        long wanted = threads == 1 ? 1 : Math.Clamp(work / SmallestTask, 1, (copying ? CopyingTasksPerThread : TasksPerThread) * threads);
         long best = long.MaxValue;
         (int Rows, int Columns) cut = (1, 1);
         for (int columns = 1; columns <= Math.Min(panels, 2 * wanted); columns++)
