@@ -17,7 +17,7 @@ internal static unsafe class GemmBenchmark
         (16, 312, 1200), (16, 1200, 312), (16, 384, 1536), (16, 768, 3072), (1, 312, 1200), (16, 312, 312), (128, 312, 1200),
     ];
 
-    private enum Form
+    public enum Form
     {
         /// <summary>Y = X W^T, W packed inside.</summary>
         Forward,
@@ -64,12 +64,7 @@ internal static unsafe class GemmBenchmark
 
     private static (double Time, double Peak) Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds, Precision precision)
     {
-        var random = new Random(1);
-        using NativeBuffer inputMatrix = Fill(random, (long)rows * inputs);
-        using NativeBuffer weights = Fill(random, (long)outputs * inputs);
-        using NativeBuffer outputMatrix = Fill(random, (long)rows * outputs);
-        float* x = inputMatrix.Pointer, w = weights.Pointer, y = outputMatrix.Pointer;
-        PackedWeights packed = PackedWeights.Pack(true, outputs, inputs, w, inputs, team, precision);
+        using Product product = new(form, rows, inputs, outputs, team, precision);
         double best = double.MaxValue, peak = 0;
         long start = Stopwatch.GetTimestamp();
         do
@@ -79,41 +74,62 @@ internal static unsafe class GemmBenchmark
             do
             {
                 long before = Stopwatch.GetTimestamp();
-                switch (form)
-                {
-                    case Form.Forward:
-                        Gemm.Multiply(false, true, rows, outputs, inputs, x, inputs, w, inputs, y, outputs, false, default, team, precision);
-                        break;
-                    case Form.Packed:
-                        Gemm.Multiply(rows, x, inputs, packed, y, outputs, false, default, team);
-                        break;
-                    case Form.InputGradient:
-                        Gemm.Multiply(false, false, rows, inputs, outputs, y, outputs, w, inputs, x, inputs, false, default, team, precision);
-                        break;
-                    default:
-                        Gemm.Multiply(true, false, outputs, inputs, rows, y, outputs, x, inputs, w, inputs, false, default, team, precision);
-                        break;
-                }
-
+                product.Run();
                 best = Math.Min(best, Stopwatch.GetElapsedTime(before).TotalSeconds);
             }
             while (Stopwatch.GetElapsedTime(round).TotalSeconds < 0.01);
         }
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
 
-        packed.Dispose();
         return (best, peak);
     }
 
-    private static NativeBuffer Fill(Random random, long count)
+    /// <summary>One product of random matrices, in the memory that the arena has: in large pages where the system has them.</summary>
+    public sealed class Product(Form form, int rows, int inputs, int outputs, WorkerTeam team, Precision precision) : IDisposable
     {
-        // As the arena's memory: in large pages where the system has them.
-        NativeBuffer memory = new(count);
-        for (long i = 0; i < count; i++)
+        private readonly NativeBuffer x = Fill((long)rows * inputs);
+        private readonly NativeBuffer w = Fill((long)outputs * inputs);
+        private readonly NativeBuffer y = Fill((long)rows * outputs);
+        private PackedWeights? packed;
+
+        public void Run()
         {
-            memory.Pointer[i] = random.NextSingle() - 0.5f;
+            switch (form)
+            {
+                case Form.Forward:
+                    Gemm.Multiply(false, true, rows, outputs, inputs, x.Pointer, inputs, w.Pointer, inputs, y.Pointer, outputs, false, default, team, precision);
+                    break;
+                case Form.Packed:
+                    packed ??= PackedWeights.Pack(true, outputs, inputs, w.Pointer, inputs, team, precision);
+                    Gemm.Multiply(rows, x.Pointer, inputs, packed, y.Pointer, outputs, false, default, team);
+                    break;
+                case Form.InputGradient:
+                    Gemm.Multiply(false, false, rows, inputs, outputs, y.Pointer, outputs, w.Pointer, inputs, x.Pointer, inputs, false, default, team, precision);
+                    break;
+                default:
+                    Gemm.Multiply(true, false, outputs, inputs, rows, y.Pointer, outputs, x.Pointer, inputs, w.Pointer, inputs, false, default, team, precision);
+                    break;
+            }
         }
 
-        return memory;
+        public void Dispose()
+        {
+            packed?.Dispose();
+            x.Dispose();
+            w.Dispose();
+            y.Dispose();
+        }
+
+        private static NativeBuffer Fill(long count)
+        {
+            var random = new Random(1);
+            NativeBuffer memory = new(count);
+            for (long i = 0; i < count; i++)
+            {
+                memory.Pointer[i] = random.NextSingle() - 0.5f;
+            }
+
+            return memory;
+        }
     }
 }

@@ -1,10 +1,6 @@
 using System.Globalization;
-using Limbeck.Inference;
-using Limbeck.Models;
-using Limbeck.Tensors;
 using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
-using Limbeck.Training.Optimization;
 
 namespace Limbeck.Benchmarks;
 
@@ -24,32 +20,11 @@ internal static class ModelBenchmark
         Console.WriteLine("model     median ms   GFLOPS   of the peak kept up   of the best peak   best of best   activations MB");
         foreach (BenchmarkModel sizes in BenchmarkModel.Chosen(args))
         {
-            using BertModel model = sizes.Create();
-            int[] lengths = [.. Enumerable.Repeat(length, batch)];
-            (int[] Ids, int[] TypeIds)[] sequences = BenchmarkModel.Sequences(lengths);
-            PackedBatch packed = PackedBatch.Pack(sequences);
-            using PackedRunner runner = new(new ModelOptions { Team = team, Precision = precision, TokensAtOnce = BenchmarkOptions.Integer(args, "--tokens-at-once", new ModelOptions().TokensAtOnce) });
-            int[] labels = [.. Enumerable.Range(0, batch).Select(i => i % 2)];
-            using Tape tape = new(recording: training, team) { Seed = 1, Precision = precision };
-            using Optimizer optimizer = new(new OptimizerSettings(), model.Parameters, team);
-            double flops = sizes.Flops(lengths) * (training ? 3 : 1);
-            PeakShares shares = PeakShares.Measure(rounds, flops, precision, team, () =>
-            {
-                if (training)
-                {
-                    tape.Step++;
-                    tape.CrossEntropy(model.Logits(tape, packed), labels);
-                    tape.Backward();
-                    optimizer.Step(1);
-                }
-                else
-                {
-                    runner.Run(sequences, (inference, part, _) => model.Encoder.Forward(inference, part), CancellationToken.None);
-                }
-            });
+            using ModelWork work = new(sizes, training, batch, length, precision, args, team);
+            PeakShares shares = PeakShares.Measure(rounds, work.Flops, precision, team, work.Run);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{sizes.Name,-8} {shares.Median * 1e3,10:F1} {flops / shares.Median / 1e9,8:F1} {shares.OfPeakKeptUp,21:P1} {shares.OfBestPeak,18:P1} {shares.BestOfBestPeak,14:P1} {tape.PeakBytes / 1e6,16:F0}"));
+                $"{sizes.Name,-8} {shares.Median * 1e3,10:F1} {work.Flops / shares.Median / 1e9,8:F1} {shares.OfPeakKeptUp,21:P1} {shares.OfBestPeak,18:P1} {shares.BestOfBestPeak,14:P1} {work.PeakBytes / 1e6,16:F0}"));
         }
 
         return 0;

@@ -41,7 +41,15 @@ internal sealed class Peer : IDisposable
 
     public void Dispose()
     {
-        process.StandardInput.Close();
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // A peer that has ended already is told by Ask.
+        }
+
         if (!process.WaitForExit(2000))
         {
             process.Kill();

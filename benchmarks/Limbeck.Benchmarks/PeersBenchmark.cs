@@ -139,38 +139,4 @@ internal static class PeersBenchmark
             ["ONNX_FILES"] = BenchmarkOptions.Text(args, "--onnx") ?? throw new ArgumentException("--onnx DIRECTORY of NAME-fp32.onnx files"),
             ["NODE_PATH"] = BenchmarkOptions.Text(args, "--node-modules") ?? Path.Combine(Path.GetDirectoryName(Peer.Script("onnxruntime.js"))!, "node_modules"),
         });
-
-    /// <summary>Medians of one race.</summary>
-    private sealed record Rounds(double Ours, double Theirs, double Ratio, double Peak)
-    {
-        public static Rounds Alternate(string[] args, WorkerTeam team, Action ours, Func<double> theirs)
-        {
-            int count = BenchmarkOptions.Integer(args, "--rounds", 9);
-            List<double> mine = [];
-            List<double> other = [];
-            List<double> peaks = [];
-            for (int round = -3; round < count; round++)
-            {
-                double peak = MachinePeak.MeasureFlops(team, 0.1);
-                long start = Stopwatch.GetTimestamp();
-                ours();
-                double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                double answer = theirs();
-                if (round >= 0)
-                {
-                    mine.Add(seconds);
-                    other.Add(answer);
-                    peaks.Add(peak);
-                }
-            }
-
-            return new Rounds(Median(mine), Median(other), Median([.. mine.Zip(other, (a, b) => b / a)]), Median(peaks));
-        }
-
-        private static double Median(IEnumerable<double> values)
-        {
-            double[] sorted = [.. values.Order()];
-            return sorted[sorted.Length / 2];
-        }
-    }
 }

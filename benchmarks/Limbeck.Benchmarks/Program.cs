@@ -8,7 +8,7 @@ internal static class Program
         {
             return Run(args);
         }
-        catch (Exception e) when (e is ArgumentException or PeerException)
+        catch (Exception e) when (e is ArgumentException or PeerException or FileNotFoundException)
         {
             Console.Error.WriteLine(e.Message);
             return 2;
@@ -31,6 +31,8 @@ internal static class Program
                 return PeakBenchmark.Run(rest);
             case "encoder" or "train":
                 return ModelBenchmark.Run(args);
+            case "precision":
+                return PrecisionBenchmark.Run(rest);
             case "general":
                 return DistillationBenchmark.General(rest);
             case "cell":
@@ -46,6 +48,7 @@ internal static class Program
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
                       elementwise                                        GELU, softmax, layer norm, dropout, AdamW: ns per element
                       encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N] [--precision fp32|bf16]   whole models
+                      precision [--threads N] [--models tiny4,base] [--rounds N]   bf16 against float32, alternating
                       general [--threads N] [--teacher minilm6] [--models tiny3,tiny2] [--precision fp32|bf16]   TinyBERT's general stage: tokens per second, share of the peak
                       cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S]   trains and scores one cell of docs/results
                       results [FOLDER]                                   renders docs/results

@@ -14,6 +14,9 @@ public static class Bf16
     /// <summary>The environment variable that asks for the portable path with the value "portable".</summary>
     public const string Variable = "LIMBECK_BF16";
 
+    /// <summary>Where the functions of <see cref="Bf16PackingCode"/> begin.</summary>
+    internal const int PackingCode = Bf16TileCode.Kinds + 1;
+
     private const int ExtendedFeatures = 7;
     private const int Bf16Bit = 1 << 5;
 
@@ -33,7 +36,7 @@ public static class Bf16
     /// <summary>What was found, in words for a user.</summary>
     public static string Reason { get; }
 
-    /// <summary>The tiles by <see cref="Bf16TileCode.Number"/>, then the chains of <see cref="MachinePeak"/>; null where there are none.</summary>
+    /// <summary>The tiles by <see cref="Bf16TileCode.Number"/>, the chains of <see cref="MachinePeak"/>, then from <see cref="PackingCode"/> on what packs operands, by <see cref="Bf16PackingCode.Number"/>; null where there are none.</summary>
     internal static GeneratedCode? Code { get; }
 
     /// <summary>Whether the CPU has the instruction and the system keeps its registers.</summary>
@@ -54,7 +57,8 @@ public static class Bf16
             return null;
         }
 
-        GeneratedCode? code = GeneratedCode.TryCreate([.. Bf16TileCode.All(GeneratedCode.Convention), Bf16TileCode.Chains(MachinePeak.Steps)], out string? refused);
+        GeneratedCode? code = GeneratedCode.TryCreate(
+            [.. Bf16TileCode.All(GeneratedCode.Convention), Bf16TileCode.Chains(MachinePeak.Steps), .. Bf16PackingCode.All(GeneratedCode.Convention)], out string? refused);
         reason = refused ?? "AVX512_BF16 (VDPBF16PS), by code written at run time";
         return code;
     }

@@ -16,6 +16,9 @@ internal static unsafe class Bf16Gemm
     // Words of packed B held at a time where it is packed beforehand.
     private const long PackedAtATime = 2 << 20;
 
+    // Stored rows of a row-major B that a task packs; even.
+    private const int RowsPacked = 128;
+
     // Bytes of a cache line.
     private const int Line = 64;
 
@@ -156,7 +159,15 @@ internal static unsafe class Bf16Gemm
         {
             fixed (Job* self = &this)
             {
-                team.Run(endPanel - firstPanel, &PackPanel, self);
+                if (TransposeB)
+                {
+                    team.Run(endPanel - firstPanel, &PackPanel, self);
+                }
+                else
+                {
+                    // As it lies: some whole rows a task.
+                    team.Run((K + RowsPacked - 1) / RowsPacked, &PackRows, self);
+                }
             }
         }
 
@@ -165,8 +176,28 @@ internal static unsafe class Bf16Gemm
             Job* job = (Job*)state;
             int column = job->panels.Start(job->firstPanel + task);
             int width = job->panels.Width(job->firstPanel + task);
-            float* source = job->B + (job->TransposeB ? column * job->Ldb : column);
-            Bf16Packing.Pack(job->TransposeB, Math.Min(width, job->N - column), width, job->K, source, job->Ldb, job->Packed(column));
+            Bf16Packing.Pack(true, Math.Min(width, job->N - column), width, job->K, job->B + (column * job->Ldb), job->Ldb, job->Packed(column), job->K);
+        }
+
+        private static void PackRows(void* state, int task, int worker)
+        {
+            Job* job = (Job*)state;
+            int step = task * RowsPacked;
+            int steps = Math.Min(RowsPacked, job->K - step);
+            for (int panel = job->firstPanel; panel < job->endPanel;)
+            {
+                // All panels of the same width together: only the last ones are narrower.
+                int column = job->panels.Start(panel);
+                int width = job->panels.Width(panel);
+                do
+                {
+                    panel++;
+                }
+                while (panel < job->endPanel && job->panels.Width(panel) == width);
+                int columns = Math.Min(job->panels.Start(panel), job->N) - column;
+                uint* target = job->Packed(column) + ((nint)Bf16Packing.Pairs(step) * width);
+                Bf16Packing.Pack(false, columns, width, steps, job->B + (step * job->Ldb) + column, job->Ldb, target, job->K);
+            }
         }
 
         private void MultiplyPanels(WorkerTeam team)
@@ -247,7 +278,7 @@ internal static unsafe class Bf16Gemm
             private readonly void PackA()
             {
                 float* source = job->TransposeA ? job->A + (block * job->Lda) + firstRow : job->A + (firstRow * job->Lda) + block;
-                Bf16Packing.Pack(!job->TransposeA, endRow - firstRow, Bf16Packing.Group, steps, source, job->Lda, groups);
+                Bf16Packing.Pack(!job->TransposeA, endRow - firstRow, Bf16Packing.Group, steps, source, job->Lda, groups, steps);
             }
 
             private readonly void MultiplyPanel(int panel)

@@ -7,11 +7,15 @@ namespace Limbeck.Tensors.Kernels;
 /// Two steps of the sum share a 32-bit word, the earlier in the upper half (the instruction adds that one first, so a sum is one chain in the order of k); a last
 /// step without a partner has a zero beside it. A panel of [k, width] is [(k + 1)/2, width] words. The rows of A are packed by the same means, in groups of
 /// <see cref="Group"/> rows: a group is [(k + 1)/2, Group] words.
+/// What is a whole number of vectors, and of <see cref="Bf16PackingCode.Steps"/> steps where columns are stored, is done by generated code where there is some.
 /// </remarks>
 internal static unsafe class Bf16Packing
 {
     /// <summary>Rows of A that are packed side by side: two strips, so that a pair of them is a whole number of vectors on every tier.</summary>
     public static int Group { get; } = 2 * GemmTile.Rows;
+
+    // By Bf16PackingCode.Number; null where the portable code runs. After Group, which the check of the generated code needs.
+    private static readonly delegate* unmanaged<void*, void>[]? Generated = Load();
 
     /// <summary>Words of 32 bits along k.</summary>
     /// <param name="k">Steps.</param>
@@ -25,28 +29,30 @@ internal static unsafe class Bf16Packing
     /// <param name="source">The first panel's first element.</param>
     /// <param name="stride">Distance of the source's stored rows in floats.</param>
     /// <param name="panels">Receives [Pairs(k), width] for each panel.</param>
-    public static void Pack(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels)
+    /// <param name="panelSteps">Steps that a panel has room for, of which these k are a part; k or more.</param>
+    public static void Pack(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels, int panelSteps)
     {
         switch (Cpu.Tier)
         {
             case CpuTier.Avx512:
-                Pack<Lanes16>(transposed, columns, width, k, source, stride, panels);
+                Pack<Lanes16>(transposed, columns, width, k, source, stride, panels, panelSteps);
                 break;
             case CpuTier.Avx2:
-                Pack<Lanes8>(transposed, columns, width, k, source, stride, panels);
+                Pack<Lanes8>(transposed, columns, width, k, source, stride, panels, panelSteps);
                 break;
             default:
-                Pack<Lanes4>(transposed, columns, width, k, source, stride, panels);
+                Pack<Lanes4>(transposed, columns, width, k, source, stride, panels, panelSteps);
                 break;
         }
     }
 
-    private static void Pack<V>(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels)
+    private static void Pack<V>(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels, int panelSteps)
         where V : struct, ILanes<V>
     {
+        nint panelWords = (nint)width * Pairs(panelSteps);
         if (!transposed)
         {
-            PackStoredRows<V>(columns, width, k, source, stride, panels);
+            PackStoredRows<V>(columns, width, k, source, stride, panels, panelWords);
             return;
         }
 
@@ -55,22 +61,36 @@ internal static unsafe class Bf16Packing
             for (int x = 0; x < width; x += V.Count)
             {
                 int lanes = Math.Clamp(columns - first - x, 0, V.Count);
-                PackStoredColumns<V>(lanes, width, k, source + ((first + x) * stride), stride, panels + ((nint)first * Pairs(k)) + x);
+                PackStoredColumns<V>(lanes, width, k, source + ((first + x) * stride), stride, panels + (first / width * panelWords) + x);
             }
         }
     }
 
     // Two stored rows at a time from end to end, so that they are read as they lie.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackStoredRows<V>(int columns, int width, int k, float* source, nint stride, uint* panels)
+    private static void PackStoredRows<V>(int columns, int width, int k, float* source, nint stride, uint* panels, nint panelWords)
         where V : struct, ILanes<V>
     {
-        nint panelWords = (nint)width * Pairs(k);
+        Bf16PackingCall call = Bf16PackingCall.WithShuffle();
+        call.Count = Generated is null ? 0 : columns / width;
+        call.StrideBytes = stride * sizeof(float);
+        call.StepBytes = panelWords * sizeof(uint);
+        delegate* unmanaged<void*, void> rowPair = call.Count > 0 ? Generated![Bf16PackingCode.Number(false, width / V.Count)] : null;
         for (int p = 0; p < k; p += 2)
         {
             bool last = p + 1 == k;
             uint* target = panels;
-            for (int first = 0; first < columns; first += width)
+            int begin = 0;
+            if (rowPair != null && !last)
+            {
+                call.Source = source;
+                call.Target = panels;
+                rowPair(&call);
+                begin = (int)call.Count * width;
+                target += call.Count * panelWords;
+            }
+
+            for (int first = begin; first < columns; first += width)
             {
                 for (int x = 0; x < width; x += V.Count)
                 {
@@ -106,6 +126,14 @@ internal static unsafe class Bf16Packing
     {
         float* steps = stackalloc float[32];
         int p = 0;
+        if (lanes == V.Count && Generated is not null && k >= Bf16PackingCode.Steps)
+        {
+            Bf16PackingCall call = new() { Source = source, StrideBytes = stride * sizeof(float), Target = panel, Count = k / Bf16PackingCode.Steps };
+            Generated[Bf16PackingCode.Number(true, width / V.Count)](&call);
+            p = (int)call.Count * Bf16PackingCode.Steps;
+            panel += p / 2 * width;
+        }
+
         if (lanes == V.Count)
         {
             // 16 steps of one stored row are a cache line: it is read at once, since as many rows as there are lanes may fall into the same few sets of the cache.
@@ -156,5 +184,21 @@ internal static unsafe class Bf16Packing
         V.TransposeGroups(ref r0, ref r1, ref r2, ref r3);
         V.Store(Bf16Rounding.Pair(r0, r1), (float*)panel);
         V.Store(Bf16Rounding.Pair(r2, r3), (float*)(panel + width));
+    }
+
+    private static delegate* unmanaged<void*, void>[]? Load()
+    {
+        if (Bf16.Code is not { } code)
+        {
+            return null;
+        }
+
+        delegate* unmanaged<void*, void>[] functions = new delegate* unmanaged<void*, void>[Bf16PackingCode.Kinds];
+        for (int i = 0; i < functions.Length; i++)
+        {
+            functions[i] = code[Bf16.PackingCode + i];
+        }
+
+        return functions;
     }
 }

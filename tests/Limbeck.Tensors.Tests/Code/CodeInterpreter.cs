@@ -4,7 +4,7 @@ using Limbeck.Tensors.Tests.Kernels;
 
 namespace Limbeck.Tensors.Tests.Code;
 
-/// <summary>Runs generated code without the CPU: the dozen instructions that the tiles use, over real memory of which only what was lent may be touched.</summary>
+/// <summary>Runs generated code without the CPU: the few instructions that it uses, over real memory of which only what was lent may be touched.</summary>
 /// <remarks>So that code for instructions that this machine lacks, or for another system's calling convention, can be tested.</remarks>
 internal sealed unsafe class CodeInterpreter
 {
@@ -140,6 +140,31 @@ internal sealed unsafe class CodeInterpreter
             case Mnemonic.Vdpbf16ps:
                 Write(i, Lane(i, (sum, a, b) => Bits(Bf16Definition.Dot(a, b, Number(sum)))));
                 break;
+            case Mnemonic.Vcvtne2ps2bf16:
+                Write(i, Halves(Load(i, 2), Load(i, 1)));
+                break;
+            case Mnemonic.Vprold:
+                int turn = (int)i.GetImmediate(2);
+                Write(i, [.. Load(i, 1).Select(value => uint.RotateLeft(value, turn))]);
+                break;
+            case Mnemonic.Vunpcklps:
+                Write(i, Quarters(i, (a, b) => [a[0], b[0], a[1], b[1]]));
+                break;
+            case Mnemonic.Vunpckhps:
+                Write(i, Quarters(i, (a, b) => [a[2], b[2], a[3], b[3]]));
+                break;
+            case Mnemonic.Vunpcklpd:
+                Write(i, Quarters(i, (a, b) => [a[0], a[1], b[0], b[1]]));
+                break;
+            case Mnemonic.Vunpckhpd:
+                Write(i, Quarters(i, (a, b) => [a[2], a[3], b[2], b[3]]));
+                break;
+            case Mnemonic.Vshuff32x4:
+                Write(i, ChosenQuarters(Load(i, 1), Load(i, 2), (int)i.GetImmediate(3)));
+                break;
+            case Mnemonic.Vpermw:
+                Write(i, Permuted(Load(i, 1), Load(i, 2)));
+                break;
             case Mnemonic.Vpdpwssd:
                 Write(i, Lane(i, (sum, a, b) => sum + (uint)((short)a * (short)b) + (uint)((short)(a >> 16) * (short)(b >> 16))));
                 break;
@@ -178,11 +203,8 @@ internal sealed unsafe class CodeInterpreter
         _ => i.GetImmediate(operand),
     };
 
-    private ulong Address(in Instruction i)
-    {
-        Assert.Equal(Register.None, i.MemoryIndex);
-        return Get(i.MemoryBase) + i.MemoryDisplacement64;
-    }
+    private ulong Address(in Instruction i) =>
+        Get(i.MemoryBase) + i.MemoryDisplacement64 + (i.MemoryIndex == Register.None ? 0 : (ulong)i.MemoryIndexScale * Get(i.MemoryIndex));
 
     // A masked lane is neither read nor written, as the CPU suppresses its fault.
     private uint[] Load(in Instruction i, int operand)
@@ -208,6 +230,26 @@ internal sealed unsafe class CodeInterpreter
         uint[] b = Load(i, 2);
         return [.. Enumerable.Range(0, Lanes).Select(lane => function(sum[lane], a[lane], b[lane]))];
     }
+
+    // Rounded to halves of words: the numbers of the one operand first, then those of the other.
+    private static uint[] Halves(uint[] lower, uint[] upper)
+    {
+        uint[] rounded = [.. lower.Concat(upper).Select(number => Bits(Bf16Definition.Round(Number(number))) >> 16)];
+        return [.. rounded.Chunk(2).Select(pair => pair[0] | (pair[1] << 16))];
+    }
+
+    private static uint[] ChosenQuarters(uint[] a, uint[] b, int choice) =>
+        [.. Enumerable.Range(0, 4).SelectMany(quarter => (quarter < 2 ? a : b).Skip(4 * ((choice >> (2 * quarter)) & 3)).Take(4))];
+
+    private static uint[] Permuted(uint[] order, uint[] source)
+    {
+        static uint[] HalvesOf(uint[] words) => [.. words.SelectMany(word => (uint[])[word & 0xffff, word >> 16])];
+        uint[] halves = HalvesOf(source);
+        return [.. HalvesOf(order).Select(place => halves[place & 31]).Chunk(2).Select(pair => pair[0] | (pair[1] << 16))];
+    }
+
+    private uint[] Quarters(in Instruction i, Func<uint[], uint[], uint[]> mix) =>
+        [.. Load(i, 1).Chunk(4).Zip(Load(i, 2).Chunk(4), mix).SelectMany(quarter => quarter)];
 
     private void Write(in Instruction i, uint[] value)
     {
