@@ -16,14 +16,11 @@ public static unsafe class Gemm
     // Longest block of k: a panel of B then stays in the second-level cache and a strip of A in the first, and C is seldom passed over.
     private const int LongestBlock = 384;
 
-    // Floats of packed B held at a time where it is packed beforehand.
+    // Floats of packed B held at a time where it is packed beforehand and A is not the larger of the two: for each part of B all of A is read again.
     private const long PackedAtATime = 2 << 20;
 
     // Floats in a cache line.
     private const int LineFloats = 16;
-
-    // Rows of A at a multiple of this distance (4096 bytes) fall into the same few sets of the caches and evict each other.
-    private const int AliasingDistance = 1024;
 
     /// <summary>C = op(A) op(B) (+ C when accumulating), then the epilogue.</summary>
     /// <param name="transposeA">False: A is stored [m, k]. True: stored [k, m].</param>
@@ -215,7 +212,7 @@ public static unsafe class Gemm
         {
             panels = new GemmPanels(N);
             long floats = panels.PaddedColumns * K;
-            int ranges = (int)Math.Min(panels.Count, (floats / PackedAtATime) + 1);
+            int ranges = (int)Math.Min(panels.Count, M > N && K > N ? 1 : (floats / PackedAtATime) + 1);
             int most = (panels.Count + ranges - 1) / ranges;
             PackedB = GemmWorkspace.ForCaller((long)most * GemmTile.Columns * K);
             for (firstPanel = 0; firstPanel < panels.Count; firstPanel = endPanel)
@@ -292,8 +289,6 @@ public static unsafe class Gemm
             private readonly int firstPanel;
             private readonly int endPanel;
             private readonly bool packsA;
-            private readonly bool copiesA;
-            private readonly nint copyStride;
             private readonly float* panelCopy;
             private readonly float* stripCopies;
             private int block;
@@ -307,15 +302,8 @@ public static unsafe class Gemm
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
                 packsA = job->TransposeA && endPanel - firstPanel > 1;
-                copiesA = !job->TransposeA && endPanel - firstPanel > 1 && job->Lda % AliasingDistance == 0;
-
-                // An odd number of cache lines.
-                copyStride = ((((nint)job->blockK / LineFloats) | 1) + 2) * LineFloats;
                 nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
-                nint stripFloats =
-                    packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK
-                    : copiesA ? (endRow - firstRow) * copyStride
-                    : 0;
+                nint stripFloats = packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK : 0;
                 panelCopy = GemmWorkspace.ForTask(panelFloats + stripFloats);
                 stripCopies = panelCopy + panelFloats;
                 call->C = job->C;
@@ -329,11 +317,6 @@ public static unsafe class Gemm
                 {
                     call->K = Math.Min(job->blockK, job->K - block);
                     call->Accumulate = job->Accumulate || block > 0;
-                    if (copiesA)
-                    {
-                        CopyA();
-                    }
-
                     for (int panel = firstPanel; panel < endPanel; panel++)
                     {
                         MultiplyPanel(panel);
@@ -413,24 +396,9 @@ public static unsafe class Gemm
                 }
             }
 
-            private readonly void CopyA()
-            {
-                for (int row = firstRow; row < endRow; row++)
-                {
-                    float* copy = stripCopies + ((row - firstRow) * copyStride);
-                    new ReadOnlySpan<float>(SourceOfA(row), (int)call->K).CopyTo(new Span<float>(copy, (int)call->K));
-                }
-            }
-
             private void SetA(int row, bool fromCopy)
             {
-                if (copiesA)
-                {
-                    call->A = stripCopies + ((row - firstRow) * copyStride);
-                    call->ARow = copyStride;
-                    call->AStep = 1;
-                }
-                else if (fromCopy)
+                if (fromCopy)
                 {
                     call->A = StripCopy(row);
                     call->ARow = 1;
