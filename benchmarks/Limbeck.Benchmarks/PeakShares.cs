@@ -11,27 +11,31 @@ namespace Limbeck.Benchmarks;
 /// <param name="BestOfBestPeak">The shortest time, of the best moment's peak.</param>
 internal sealed record PeakShares(double Median, double OfPeakKeptUp, double OfBestPeak, double BestOfBestPeak)
 {
-    private const int WarmUp = 2;
+    // Small models need dozens of runs until the JIT has compiled everything for good.
+    private const double WarmUpSeconds = 2;
 
     public static PeakShares Measure(int rounds, double flops, Precision precision, WorkerTeam team, Action run)
     {
         List<double> times = [];
         List<double> shares = [];
         double bestPeak = 0;
+        long warmUp = Stopwatch.GetTimestamp();
+        do
+        {
+            run();
+        }
+        while (Stopwatch.GetElapsedTime(warmUp).TotalSeconds < WarmUpSeconds);
+
         double peakBefore = MachinePeak.MeasureSustainedFlops(team, 0.1, precision);
-        for (int round = -WarmUp; round < rounds; round++)
+        for (int round = 0; round < rounds; round++)
         {
             bestPeak = Math.Max(bestPeak, MachinePeak.MeasureFlops(team, 0.02, precision));
             long start = Stopwatch.GetTimestamp();
             run();
             double time = Stopwatch.GetElapsedTime(start).TotalSeconds;
             double peakAfter = MachinePeak.MeasureSustainedFlops(team, 0.1, precision);
-            if (round >= 0)
-            {
-                times.Add(time);
-                shares.Add(flops / time / ((peakBefore + peakAfter) / 2));
-            }
-
+            times.Add(time);
+            shares.Add(flops / time / ((peakBefore + peakAfter) / 2));
             peakBefore = peakAfter;
         }
 

@@ -1,3 +1,7 @@
+using Limbeck.Checkpoints;
+using Limbeck.Training.Data;
+using Limbeck.Training.Jobs;
+
 namespace Limbeck.Benchmarks;
 
 internal static class Program
@@ -8,7 +12,7 @@ internal static class Program
         {
             return Run(args);
         }
-        catch (Exception e) when (e is ArgumentException or PeerException or FileNotFoundException)
+        catch (Exception e) when (e is ArgumentException or PeerException or FileNotFoundException or UsageException or DataException or CheckpointException)
         {
             Console.Error.WriteLine(e.Message);
             return 2;
