@@ -9,6 +9,7 @@ namespace Limbeck.Benchmarks;
 internal static class PrecisionBenchmark
 {
     private const double ShortestRound = 0.05;
+    private const double WarmUpSeconds = 1;
 
     private static readonly (int Rows, int In, int Out)[] Products = [(4096, 312, 1200), (4096, 1200, 312), (4096, 384, 1536), (4096, 768, 768), (4096, 768, 3072)];
 
@@ -50,6 +51,15 @@ internal static class PrecisionBenchmark
 
     private static void Race(string[] args, WorkerTeam team, string what, string size, double flops, Action bf16, Action float32)
     {
+        // Until the JIT has compiled everything for good.
+        long warmUp = Stopwatch.GetTimestamp();
+        do
+        {
+            bf16();
+            float32();
+        }
+        while (Stopwatch.GetElapsedTime(warmUp).TotalSeconds < WarmUpSeconds);
+
         int times = 1;
         while (Seconds(float32, times) < ShortestRound)
         {

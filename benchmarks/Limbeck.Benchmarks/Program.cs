@@ -12,7 +12,7 @@ internal static class Program
         {
             return Run(args);
         }
-        catch (Exception e) when (e is ArgumentException or PeerException or FileNotFoundException or UsageException or DataException or CheckpointException)
+        catch (Exception e) when (e is ArgumentException or PeerException or FileNotFoundException or DirectoryNotFoundException or UsageException or DataException or CheckpointException)
         {
             Console.Error.WriteLine(e.Message);
             return 2;

@@ -109,7 +109,7 @@ internal static class ResultCells
             alone. `init pca`: embeddings from the teacher's principal components, layers and head random. `general`: the student of a general distillation,
             its head fitted to the teacher's before the prediction stage; `(lines)`: that of docs/embedders.md, which has seen single lines only, no pairs. `augmented`: the intermediate stage draws as many tokens from augmented rows.
 
-            Table `task-distillation` was trained in float32, table `ablation` with `--precision bf16` (scoring is float32 in both). The general students of `ablation` (the corpus is 28 MB of English sentences):
+            Cells whose command says `--precision bf16` were trained with it (all of table `ablation`), the others in float32; scoring is always float32. The general students of `ablation` (the corpus is 28 MB of English sentences):
 
             ```
             limbeck compress --stage general --teacher-model all-MiniLM-L6-v2 --student-model tinybert3-312 --student-init fitted --train-corpus general.txt --segments pairs --max-tokens 8400000 --dropout 0 \

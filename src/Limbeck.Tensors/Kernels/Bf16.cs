@@ -14,6 +14,9 @@ public static class Bf16
     /// <summary>The environment variable that asks for the portable path with the value "portable".</summary>
     public const string Variable = "LIMBECK_BF16";
 
+    /// <summary>Whether the generated packing rounds as the portable one; where it does not, it is not used, since the two share the work.</summary>
+    internal static bool PacksAsDefined { get; }
+
     /// <summary>Where the functions of <see cref="Bf16PackingCode"/> begin.</summary>
     internal const int PackingCode = Bf16TileCode.Kinds + 1;
 
@@ -23,6 +26,9 @@ public static class Bf16
     static Bf16()
     {
         Code = Load(out string reason);
+
+        // Before the tiles' check, which asks Bf16Packing for the layout.
+        PacksAsDefined = Code is not null && Bf16Check.PacksAsDefined(Code);
         Reason = Code is null || Bf16Check.MatchesPortable(Code) ? reason
             : reason + ", but this CPU does not round as Intel documents it: results differ from the portable path's in the last bits";
     }

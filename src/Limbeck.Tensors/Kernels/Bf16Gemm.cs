@@ -5,8 +5,8 @@ namespace Limbeck.Tensors.Kernels;
 /// <summary>The matrix product with operands rounded to bfloat16 and float32 sums, all cores. <see cref="Gemm"/> checks the arguments and says what they mean.</summary>
 /// <remarks>
 /// Cut as the float32 product is: blocks of k of one length given by k alone, tasks that are chunks of strips and panels, bits that do not depend on the number of threads.
-/// Unlike there, both operands are always packed, since they must be rounded and two steps must share a word: B beforehand by all threads, a block of A by the task that
-/// multiplies it with panel after panel.
+/// Unlike there, both operands are always packed, since they must be rounded and two steps must share a word: B beforehand by all threads (panel by panel where columns are
+/// stored, else in parts of whole rows), a block of A by the task that multiplies it with panel after panel.
 /// </remarks>
 internal static unsafe class Bf16Gemm
 {
@@ -16,8 +16,10 @@ internal static unsafe class Bf16Gemm
     // Words of packed B held at a time where it is packed beforehand.
     private const long PackedAtATime = 2 << 20;
 
-    // Stored rows of a row-major B that a task packs; even.
-    private const int RowsPacked = 128;
+    // Tasks a thread gets where a row-major B is packed, and the fewest and most pairs of stored rows in one.
+    private const int PackingTasksPerThread = 4;
+    private const int FewestPairs = 8;
+    private const int MostPairs = 64;
 
     // Bytes of a cache line.
     private const int Line = 64;
@@ -120,6 +122,7 @@ internal static unsafe class Bf16Gemm
         private GemmPanels panels;
         private int firstPanel;
         private int endPanel;
+        private int rowsPacked;
         private int blockK;
         private int strips;
         private int rowChunks;
@@ -165,8 +168,9 @@ internal static unsafe class Bf16Gemm
                 }
                 else
                 {
-                    // As it lies: some whole rows a task.
-                    team.Run((K + RowsPacked - 1) / RowsPacked, &PackRows, self);
+                    // As it lies: some whole rows a task, an even number.
+                    rowsPacked = 2 * Math.Clamp(Bf16Packing.Pairs(K) / (PackingTasksPerThread * team.Threads), FewestPairs, MostPairs);
+                    team.Run(Bf16Packing.Pairs(K) == 0 ? 0 : ((K - 1) / rowsPacked) + 1, &PackRows, self);
                 }
             }
         }
@@ -182,8 +186,8 @@ internal static unsafe class Bf16Gemm
         private static void PackRows(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            int step = task * RowsPacked;
-            int steps = Math.Min(RowsPacked, job->K - step);
+            int step = task * job->rowsPacked;
+            int steps = Math.Min(job->rowsPacked, job->K - step);
             for (int panel = job->firstPanel; panel < job->endPanel;)
             {
                 // All panels of the same width together: only the last ones are narrower.

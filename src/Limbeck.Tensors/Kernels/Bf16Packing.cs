@@ -7,7 +7,8 @@ namespace Limbeck.Tensors.Kernels;
 /// Two steps of the sum share a 32-bit word, the earlier in the upper half (the instruction adds that one first, so a sum is one chain in the order of k); a last
 /// step without a partner has a zero beside it. A panel of [k, width] is [(k + 1)/2, width] words. The rows of A are packed by the same means, in groups of
 /// <see cref="Group"/> rows: a group is [(k + 1)/2, Group] words.
-/// What is a whole number of vectors, and of <see cref="Bf16PackingCode.Steps"/> steps where columns are stored, is done by generated code where there is some.
+/// Generated code, where there is some, does whole panels of a source of stored rows, and whole vectors times <see cref="Bf16PackingCode.Steps"/> steps of one of stored
+/// columns; the rest is left to the portable code, whose rounding is the same (<see cref="Bf16Check"/>).
 /// </remarks>
 internal static unsafe class Bf16Packing
 {
@@ -28,7 +29,7 @@ internal static unsafe class Bf16Packing
     /// <param name="k">Steps.</param>
     /// <param name="source">The first panel's first element.</param>
     /// <param name="stride">Distance of the source's stored rows in floats.</param>
-    /// <param name="panels">Receives [Pairs(k), width] for each panel.</param>
+    /// <param name="panels">Receives [Pairs(k), width] for each panel, the panels Pairs(panelSteps) * width words apart.</param>
     /// <param name="panelSteps">Steps that a panel has room for, of which these k are a part; k or more.</param>
     public static void Pack(bool transposed, int columns, int width, int k, float* source, nint stride, uint* panels, int panelSteps)
     {
@@ -131,7 +132,7 @@ internal static unsafe class Bf16Packing
             Bf16PackingCall call = new() { Source = source, StrideBytes = stride * sizeof(float), Target = panel, Count = k / Bf16PackingCode.Steps };
             Generated[Bf16PackingCode.Number(true, width / V.Count)](&call);
             p = (int)call.Count * Bf16PackingCode.Steps;
-            panel += p / 2 * width;
+            panel += (nint)(p / 2) * width;
         }
 
         if (lanes == V.Count)
@@ -188,7 +189,7 @@ internal static unsafe class Bf16Packing
 
     private static delegate* unmanaged<void*, void>[]? Load()
     {
-        if (Bf16.Code is not { } code)
+        if (Bf16.Code is not { } code || !Bf16.PacksAsDefined)
         {
             return null;
         }

@@ -6,9 +6,10 @@ namespace Limbeck.Tensors.Kernels;
 /// <remarks>
 /// The sum over k is cut into blocks of one length, given by k alone, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
-/// tier. B is packed into panels beforehand, by all threads: a weight is small beside the rows that it multiplies (a row-major one is left where
-/// it lies when a single strip would read it). A row-major A is read where it lies (unless its rows collide in the caches). Where A is stored transposed and B is not (a weight gradient, whose operands are both large),
-/// a task packs what it needs while it multiplies: its first tile of a panel copies B, its first tile of a strip copies A.
+/// tier. B is packed into panels beforehand, by all threads: in a layer it is the weight, which is small beside a batch's rows (a row-major one is left
+/// where it lies when a single strip would read it). A row-major A is read where it lies. Where A is stored transposed and B is not (a weight
+/// gradient, whose operands are both large), a task packs what it needs while it multiplies: its first tile of a panel copies B, its first tile
+/// of a strip copies A.
 /// NaN and infinities travel as IEEE 754 says. With <see cref="Precision.Bf16"/> the same holds of the rounded operands; how it is computed is told in Bf16Gemm and Bf16Dot.
 /// </remarks>
 public static unsafe class Gemm
@@ -16,8 +17,11 @@ public static unsafe class Gemm
     // Longest block of k: a panel of B then stays in the second-level cache and a strip of A in the first, and C is seldom passed over.
     private const int LongestBlock = 384;
 
-    // Floats of packed B held at a time where it is packed beforehand and A is not the larger of the two: for each part of B all of A is read again.
+    // Floats of packed B held at a time: each part of B reads all of A again.
     private const long PackedAtATime = 2 << 20;
+
+    // The same where A's rows are longer than C's, so that reading A again would cost more than what the caches lose.
+    private const long PackedAtATimeOfLongSums = 16 << 20;
 
     // Floats in a cache line.
     private const int LineFloats = 16;
@@ -212,9 +216,9 @@ public static unsafe class Gemm
         {
             panels = new GemmPanels(N);
             long floats = panels.PaddedColumns * K;
-            int ranges = (int)Math.Min(panels.Count, M > N && K > N ? 1 : (floats / PackedAtATime) + 1);
+            int ranges = (int)Math.Min(panels.Count, (floats / (K > N ? PackedAtATimeOfLongSums : PackedAtATime)) + 1);
             int most = (panels.Count + ranges - 1) / ranges;
-            PackedB = GemmWorkspace.ForCaller((long)most * GemmTile.Columns * K);
+            PackedB = GemmWorkspace.ForCaller(Math.Max(1, (long)most * GemmTile.Columns * K));
             for (firstPanel = 0; firstPanel < panels.Count; firstPanel = endPanel)
             {
                 endPanel = Math.Min(firstPanel + most, panels.Count);

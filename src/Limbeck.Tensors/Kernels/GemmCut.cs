@@ -17,7 +17,7 @@ internal static class GemmCut
 
     /// <summary>Chooses the numbers of chunks.</summary>
     /// <remarks>
-    /// Eight tasks a thread (two where they copy) if the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
+    /// Eight tasks a thread (two where they copy a transposed A) if the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
     /// with about that many, the one whose longest thread has least to do: a tile takes one unit of time, the first of a strip and of a
     /// panel more, as their operands come from farther away.
     /// </remarks>

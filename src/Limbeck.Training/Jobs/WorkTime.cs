@@ -10,7 +10,7 @@ namespace Limbeck.Training.Jobs;
 /// <summary>Estimates how long work takes: its operations over a share of what the machine's arithmetic units do in a short measurement just now.</summary>
 internal sealed class WorkTime
 {
-    // What docs/speed.md measures of the sustained peak: 43 to 54 % for training steps, 45 to 79 % for forward passes.
+    // What docs/speed.md measures of the sustained peak: 43 to 81 % for training steps, 45 to 88 % for forward passes, by machine and model.
     private const double TrainingShare = 0.5;
     private const double ForwardShare = 0.6;
     private const double MeasuredSeconds = 0.2;

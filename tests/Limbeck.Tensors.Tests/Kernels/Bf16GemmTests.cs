@@ -57,9 +57,9 @@ public sealed unsafe class Bf16GemmTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void Sums_of_several_blocks_match_the_double_reference(bool transposeA, bool transposeB, bool accumulate)
+    public void Sums_of_several_blocks_and_ranges_match_the_double_reference(bool transposeA, bool transposeB, bool accumulate)
     {
-        foreach ((int m, int n, int k) in new[] { (21, 50, 767), (21, 50, 769), (130, 100, 1537), (9, 200, 2305) })
+        foreach ((int m, int n, int k) in new[] { (21, 50, 767), (21, 50, 769), (130, 100, 1537), (9, 200, 2305), (3, 200, 20501) })
         {
             Check(transposeA, transposeB, m, n, k, accumulate, k);
         }

@@ -83,6 +83,8 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(70, 1200, 312)]
     [InlineData(300, 97, 1031)]
     [InlineData(33, 130, 16411)]
+    [InlineData(3, 16400, 130)]
+    [InlineData(9, 130, 129100)]
     [InlineData(5, 5000, 900)]
     [InlineData(500, 100, 1024)]
     public void Sums_that_are_cut_into_blocks_and_ranges_match_the_double_reference(int m, int n, int k)
