@@ -117,7 +117,7 @@ internal static class ResultCells
               --general-warmup-ratio 0.05 --precision bf16 --output-dir GENERAL_STUDENT
             ```
 
-            The augmented rows, with the masked language model of docs/pretrain.md: `limbeck augment --model minilm-mlm --task TASK --data-dir GLUE_DIR --content-words --n N`, N 20 for CoLA, 10 for STS-B and MRPC.
+            The augmented rows, with the masked language model of docs/pretrain.md: `limbeck augment --model minilm-mlm --task TASK --data-dir GLUE_DIR --content-words --n N`, N 20 for CoLA, 10 for STS-B, MRPC and RTE.
 
 
             """ + ResultsPage.Render(Directory.GetFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(file => new ResultsFile(file).Read()));
