@@ -27,6 +27,20 @@ internal sealed unsafe class GeneratedCode
     /// <param name="function">Its place in the list that was given.</param>
     public delegate* unmanaged<void*, void> this[int function] => (delegate* unmanaged<void*, void>)(memory.Address + starts[function]);
 
+    /// <summary>Several functions that follow each other in the list.</summary>
+    /// <param name="first">The place of the first.</param>
+    /// <param name="count">How many.</param>
+    public delegate* unmanaged<void*, void>[] Functions(int first, int count)
+    {
+        delegate* unmanaged<void*, void>[] functions = new delegate* unmanaged<void*, void>[count];
+        for (int i = 0; i < count; i++)
+        {
+            functions[i] = this[first + i];
+        }
+
+        return functions;
+    }
+
     /// <summary>The bytes of a function.</summary>
     /// <param name="write">Writes it.</param>
     public static byte[] Assemble(Action<Assembler> write)

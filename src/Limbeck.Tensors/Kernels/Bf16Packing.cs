@@ -16,7 +16,7 @@ internal static unsafe class Bf16Packing
     public static int Group { get; } = 2 * GemmTile.Rows;
 
     // By Bf16PackingCode.Number; null where the portable code runs. After Group, which the check of the generated code needs.
-    private static readonly delegate* unmanaged<void*, void>[]? Generated = Load();
+    private static readonly delegate* unmanaged<void*, void>[]? Generated = Bf16.PacksAsDefined ? Bf16.Code!.Functions(Bf16.PackingCode, Bf16PackingCode.Kinds) : null;
 
     /// <summary>Words of 32 bits along k.</summary>
     /// <param name="k">Steps.</param>
@@ -185,21 +185,5 @@ internal static unsafe class Bf16Packing
         V.TransposeGroups(ref r0, ref r1, ref r2, ref r3);
         V.Store(Bf16Rounding.Pair(r0, r1), (float*)panel);
         V.Store(Bf16Rounding.Pair(r2, r3), (float*)(panel + width));
-    }
-
-    private static delegate* unmanaged<void*, void>[]? Load()
-    {
-        if (Bf16.Code is not { } code || !Bf16.PacksAsDefined)
-        {
-            return null;
-        }
-
-        delegate* unmanaged<void*, void>[] functions = new delegate* unmanaged<void*, void>[Bf16PackingCode.Kinds];
-        for (int i = 0; i < functions.Length; i++)
-        {
-            functions[i] = code[Bf16.PackingCode + i];
-        }
-
-        return functions;
     }
 }

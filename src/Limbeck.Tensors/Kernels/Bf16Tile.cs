@@ -7,7 +7,7 @@ namespace Limbeck.Tensors.Kernels;
 internal static unsafe class Bf16Tile
 {
     // By Bf16TileCode.Number; null where the portable code runs.
-    private static readonly delegate* unmanaged<void*, void>[]? Generated = Load();
+    private static readonly delegate* unmanaged<void*, void>[]? Generated = Bf16.Code?.Functions(0, Bf16TileCode.Kinds);
 
     /// <summary>One tile: C = A * panel (+ C when accumulating).</summary>
     /// <param name="rows">1..<see cref="GemmTile.Rows"/>.</param>
@@ -26,21 +26,5 @@ internal static unsafe class Bf16Tile
         {
             Generated[Bf16TileCode.Number(rows, vectors, accumulate)](call);
         }
-    }
-
-    private static delegate* unmanaged<void*, void>[]? Load()
-    {
-        if (Bf16.Code is not { } code)
-        {
-            return null;
-        }
-
-        delegate* unmanaged<void*, void>[] functions = new delegate* unmanaged<void*, void>[Bf16TileCode.Kinds];
-        for (int i = 0; i < functions.Length; i++)
-        {
-            functions[i] = code[i];
-        }
-
-        return functions;
     }
 }
