@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Memory;
 using Limbeck.Tensors.Threading;
@@ -6,8 +7,8 @@ using Limbeck.Tensors.Threading;
 namespace Limbeck.Benchmarks;
 
 /// <summary>
-/// Matrix products of BERT's shapes as a share of the multiply-add peak. Peak and product are measured in turn, in one process, and the
-/// best of many short rounds counts for both: neighbours on the machine then disturb the share little.
+/// Matrix products of BERT's shapes as a share of the multiply-add peak. Peak and product are measured in turn, in one process, each kept up for a fiftieth of a
+/// second, and the median of the rounds counts; the best round as a share of the peak's best moment stands beside it.
 /// </summary>
 internal static unsafe class GemmBenchmark
 {
@@ -16,6 +17,9 @@ internal static unsafe class GemmBenchmark
         (4096, 312, 1200), (4096, 1200, 312), (4096, 384, 1536), (4096, 768, 3072), (4096, 312, 312), (4096, 768, 768), (4093, 1024, 4096),
         (16, 312, 1200), (16, 1200, 312), (16, 384, 1536), (16, 768, 3072), (1, 312, 1200), (16, 312, 312), (128, 312, 1200),
     ];
+
+    // Seconds of a round, and of the peak before and after it.
+    private const double Window = 0.02;
 
     public enum Form
     {
@@ -40,48 +44,61 @@ internal static unsafe class GemmBenchmark
         Precision precision = BenchmarkOptions.Precision(args);
         using var team = new WorkerTeam(threads);
         Console.WriteLine($"tier {Cpu.Tier}, {threads} threads, {precision} against the peak of {precision}");
-        Console.WriteLine("| rows x in x out | form | ms | GFLOPS | peak | share |");
+        Console.WriteLine("| rows x in x out | form | ms | GFLOPS | of the peak kept up | best, of the best peak |");
         Console.WriteLine("|---|---|---:|---:|---:|---:|");
-        foreach ((int rows, int inputs, int outputs) in Shapes)
+        string? only = BenchmarkOptions.Text(args, "--shape");
+        foreach ((int rows, int inputs, int outputs) in only is null ? Shapes : [Shape(only)])
         {
             foreach (Form form in Enum.GetValues<Form>())
             {
                 string name = $"{rows}x{inputs}x{outputs} {form}";
                 bool small = rows <= 16;
-                if (!name.Contains(filter, StringComparison.OrdinalIgnoreCase) || (small && form != Form.Packed && filter.Length == 0))
+                if (!name.Contains(filter, StringComparison.OrdinalIgnoreCase) || (small && form != Form.Packed && filter.Length == 0 && only is null))
                 {
                     continue;
                 }
 
-                (double time, double peak) = Measure(form, rows, inputs, outputs, team, seconds, precision);
-                double rate = 2.0 * rows * inputs * outputs / time;
-                Console.WriteLine($"| {rows}x{inputs}x{outputs} | {form} | {time * 1e3:F3} | {rate / 1e9:F1} | {peak / 1e9:F1} | {rate / peak:P1} |");
+                PeakShares shares = Measure(form, rows, inputs, outputs, team, seconds, precision);
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {rows}x{inputs}x{outputs} | {form} | {shares.Median * 1e3:F3} | {2.0 * rows * inputs * outputs / shares.Median / 1e9:F1} | {shares.OfPeakKeptUp:P1} | {shares.BestOfBestPeak:P1} |"));
             }
         }
 
         return 0;
     }
 
-    private static (double Time, double Peak) Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds, Precision precision)
+    private static (int Rows, int In, int Out) Shape(string text)
+    {
+        int[] sizes = [.. text.Split('x').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int size) ? size : 0)];
+        return sizes.Length == 3 && sizes.All(size => size > 0)
+            ? (sizes[0], sizes[1], sizes[2])
+            : throw new ArgumentException($"--shape is {text}, but should be rows x in x out, such as 4096x312x1200");
+    }
+
+    private static PeakShares Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds, Precision precision)
     {
         using Product product = new(form, rows, inputs, outputs, team, precision);
-        double best = double.MaxValue, peak = 0;
-        long start = Stopwatch.GetTimestamp();
-        do
+        product.Run();
+        int times = 1;
+        while (Run(times) < Window)
         {
-            peak = Math.Max(peak, MachinePeak.MeasureFlops(team, 0.002, precision));
-            long round = Stopwatch.GetTimestamp();
-            do
-            {
-                long before = Stopwatch.GetTimestamp();
-                product.Run();
-                best = Math.Min(best, Stopwatch.GetElapsedTime(before).TotalSeconds);
-            }
-            while (Stopwatch.GetElapsedTime(round).TotalSeconds < 0.01);
+            times *= 2;
         }
-        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
 
-        return (best, peak);
+        PeakShares shares = PeakShares.Measure(Math.Max(5, (int)(seconds / (2 * Window))), 2.0 * rows * inputs * outputs * times, precision, team, () => Run(times), Window, warmUpSeconds: 0.1);
+        return shares with { Median = shares.Median / times };
+
+        double Run(int count)
+        {
+            long start = Stopwatch.GetTimestamp();
+            for (int i = 0; i < count; i++)
+            {
+                product.Run();
+            }
+
+            return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
     }
 
     /// <summary>One product of random matrices, in the memory that the arena has: in large pages where the system has them.</summary>

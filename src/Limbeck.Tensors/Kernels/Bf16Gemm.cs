@@ -124,9 +124,7 @@ internal static unsafe class Bf16Gemm
         private int endPanel;
         private int rowsPacked;
         private int blockK;
-        private int strips;
-        private int rowChunks;
-        private int columnChunks;
+        private GemmCut cut;
 
         public void Multiply(WorkerTeam team)
         {
@@ -206,32 +204,25 @@ internal static unsafe class Bf16Gemm
 
         private void MultiplyPanels(WorkerTeam team)
         {
-            strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
             int blocks = Math.Max(1, (K + LongestBlock - 1) / LongestBlock);
 
             // Even, so that no pair lies in two blocks.
             blockK = 2 * Bf16Packing.Pairs((K + blocks - 1) / blocks);
-            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
+            int strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
+            cut = new GemmCut(strips, endPanel - firstPanel, GemmTile.Rows * Bf16Packing.Pairs(blockK) * sizeof(uint), (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
             fixed (Job* self = &this)
             {
-                team.Run(rowChunks * columnChunks, &MultiplyChunk, self);
+                team.Run(cut.Count, &MultiplyChunk, self);
             }
         }
 
         private static void MultiplyChunk(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            int row = task / job->columnChunks;
-            int column = task % job->columnChunks;
-            int panels = job->endPanel - job->firstPanel;
+            (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Task(task);
             Bf16TileCall call = default;
             new Chunk(
-                job,
-                &call,
-                GemmCut.Start(job->strips, job->rowChunks, row) * GemmTile.Rows,
-                Math.Min(job->M, GemmCut.Start(job->strips, job->rowChunks, row + 1) * GemmTile.Rows),
-                job->firstPanel + GemmCut.Start(panels, job->columnChunks, column),
-                job->firstPanel + GemmCut.Start(panels, job->columnChunks, column + 1)).Multiply();
+                job, &call, firstStrip * GemmTile.Rows, Math.Min(job->M, endStrip * GemmTile.Rows), job->firstPanel + firstPanel, job->firstPanel + endPanel).Multiply();
         }
 
         private readonly uint* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * Bf16Packing.Pairs(K));

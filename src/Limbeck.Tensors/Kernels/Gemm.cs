@@ -14,8 +14,11 @@ namespace Limbeck.Tensors.Kernels;
 /// </remarks>
 public static unsafe class Gemm
 {
-    // Longest block of k: a panel of B then stays in the second-level cache and a strip of A in the first, and C is seldom passed over.
-    private const int LongestBlock = 384;
+    // Longest block of k: a panel of B then stays in the second-level cache, and C is seldom passed over, which costs more than a strip of A that the first level cannot hold.
+    private const int LongestBlock = 1536;
+
+    // The same where tasks copy A: the copies of all their strips stay in the second-level cache.
+    private const int LongestCopiedBlock = 384;
 
     // Floats of packed B held at a time: each part of B reads all of A again.
     private const long PackedAtATime = 2 << 20;
@@ -199,9 +202,7 @@ public static unsafe class Gemm
         private int firstPanel;
         private int endPanel;
         private int blockK;
-        private int strips;
-        private int rowChunks;
-        private int columnChunks;
+        private GemmCut cut;
 
         /// <summary>Multiplies with B as it is: packed already, or row-major.</summary>
         public void Multiply(WorkerTeam team)
@@ -255,30 +256,24 @@ public static unsafe class Gemm
 
         private void MultiplyPanels(WorkerTeam team)
         {
-            strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
-            int blocks = Math.Max(1, (K + LongestBlock - 1) / LongestBlock);
+            int longest = TransposeA ? LongestCopiedBlock : LongestBlock;
+            int blocks = Math.Max(1, (K + longest - 1) / longest);
             blockK = (K + blocks - 1) / blocks;
-            (rowChunks, columnChunks) = GemmCut.Chunks(strips, endPanel - firstPanel, (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
+            int strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
+            cut = new GemmCut(strips, endPanel - firstPanel, GemmTile.Rows * blockK * sizeof(float), (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
             fixed (Job* self = &this)
             {
-                team.Run(rowChunks * columnChunks, &MultiplyChunk, self);
+                team.Run(cut.Count, &MultiplyChunk, self);
             }
         }
 
         private static void MultiplyChunk(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            int row = task / job->columnChunks;
-            int column = task % job->columnChunks;
-            int panels = job->endPanel - job->firstPanel;
+            (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Task(task);
             GemmTileCall call = default;
             new Chunk(
-                job,
-                &call,
-                GemmCut.Start(job->strips, job->rowChunks, row) * GemmTile.Rows,
-                Math.Min(job->M, GemmCut.Start(job->strips, job->rowChunks, row + 1) * GemmTile.Rows),
-                job->firstPanel + GemmCut.Start(panels, job->columnChunks, column),
-                job->firstPanel + GemmCut.Start(panels, job->columnChunks, column + 1)).Multiply();
+                job, &call, firstStrip * GemmTile.Rows, Math.Min(job->M, endStrip * GemmTile.Rows), job->firstPanel + firstPanel, job->firstPanel + endPanel).Multiply();
         }
 
         private readonly float* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * K);

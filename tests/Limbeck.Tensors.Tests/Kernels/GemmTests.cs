@@ -87,6 +87,7 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(9, 130, 129100)]
     [InlineData(5, 5000, 900)]
     [InlineData(500, 100, 1024)]
+    [InlineData(96, 800, 1537)]
     public void Sums_that_are_cut_into_blocks_and_ranges_match_the_double_reference(int m, int n, int k)
     {
         foreach (bool transposeA in new[] { false, true })
@@ -104,6 +105,7 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(200, 312, 1200)]
     [InlineData(16, 1200, 312)]
     [InlineData(312, 130, 8200)]
+    [InlineData(96, 800, 400)]
     public void The_bits_do_not_depend_on_the_number_of_threads(int m, int n, int k)
     {
         var random = new Random(7);
