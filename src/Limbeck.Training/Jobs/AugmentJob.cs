@@ -3,6 +3,7 @@ using System.Globalization;
 using Limbeck.Checkpoints;
 using Limbeck.Inference;
 using Limbeck.Models;
+using Limbeck.Tensors.Kernels;
 using Limbeck.Tokenization;
 using Limbeck.Training.Data;
 using Limbeck.Training.Data.Augmentation;
@@ -95,6 +96,7 @@ public static class AugmentJob
             context.Messages.WriteLine($"warning: {warning}");
         }
 
+        Precision precision = settings.ByVectorsAlone ? Precision.Float32 : PrecisionChoice.Announce(settings.Precision, context.Messages);
         context.Messages.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"data: {source}, {rows.Count:N0} rows; {options.Variants} draws a text, each word replaced with probability {options.Probability} by one of {options.Candidates}"));
@@ -116,7 +118,7 @@ public static class AugmentJob
         IReadOnlyDictionary<string, IReadOnlyList<string>> nearest = Neighbours.Of(wanted, vectors, tokenizer, options.Candidates, context.Team, context.Cancellation);
         context.Messages.WriteLine($"{wanted.Count:N0} different words {(settings.ByVectorsAlone ? "may be replaced" : "are of several pieces")}; {nearest.Count:N0} of them have word vectors");
 
-        string fingerprint = Fingerprint(settings, options, source, rows.Count, length, model, tokenizer, vectors);
+        string fingerprint = Fingerprint(settings, options, source, rows.Count, length, model, tokenizer, vectors, precision);
         using GrowingFile? growing = GrowingFile.Open(target, fingerprint, settings.Resume, json =>
         {
             json.WriteStartObject("settings");
@@ -130,7 +132,7 @@ public static class AugmentJob
             return (plan, new AugmentReport(target, data.Task.Name, rows.Count, lines - headers, 0, 0, 0, 0, watch.Elapsed.TotalSeconds));
         }
 
-        using MaskFiller? filler = settings.ByVectorsAlone ? null : new(model, new ModelOptions { Team = context.Team });
+        using MaskFiller? filler = settings.ByVectorsAlone ? null : new(model, new ModelOptions { Team = context.Team, Precision = precision });
         WordCandidates candidates = new(filler, tokenizer, nearest, options, length);
         long tokens = Write(growing, table, rows, candidates, new TinyBertAugmentation(options), context);
         growing.Finish();
@@ -167,7 +169,7 @@ public static class AugmentJob
 
         double scale = sampled == 0 ? 0 : (double)rows.Count / sampled;
         expected = new AugmentPlan(rows.Count, rows.Count + (long)(scale * variants));
-        WorkTime time = WorkTime.On(context.Team, "fp32");
+        WorkTime time = WorkTime.On(context.Team, settings.ByVectorsAlone ? "fp32" : settings.Precision);
         double seconds = time.Forward(ModelSize.Of(model), scale * tokens, tokens == 0 ? 0 : squares / tokens, scale * masked * WorkTime.MaskedHead(model.Config));
         (int done, bool complete) = settings.Resume ? GrowingFile.Reached(target) : (0, false);
         PlannedStage stage = new(
@@ -268,10 +270,10 @@ public static class AugmentJob
                 messages);
 
     private static string Fingerprint(
-        AugmentSettings settings, AugmentationOptions options, string source, int rows, int length, BertModel model, BertTokenizer tokenizer, WordVectors vectors) =>
-        new HashBuilder().Add("data", RunHash.OfFile(source)).Add("columns", $"{settings.Table}").Add("task", settings.Task is null ? string.Empty : TaskDefinition.Find(settings.Task).Name)
+        AugmentSettings settings, AugmentationOptions options, string source, int rows, int length, BertModel model, BertTokenizer tokenizer, WordVectors vectors, Precision precision) =>
+        PrecisionChoice.AddTo(new HashBuilder().Add("data", RunHash.OfFile(source)).Add("columns", $"{settings.Table}").Add("task", settings.Task is null ? string.Empty : TaskDefinition.Find(settings.Task).Name)
             .Add("rows", rows).Add("options", $"{options}").Add("candidates", settings.Candidates).Add("length", length).Add("weights", ModelFolder.Hash(model)).Add("config", $"{model.Config}")
-            .Add("tokenizer", tokenizer.Fingerprint).Add("vectors", vectors.Fingerprint).ToKey();
+            .Add("tokenizer", tokenizer.Fingerprint).Add("vectors", vectors.Fingerprint), precision).ToKey();
 
     private static void CheckHead(string weights, string folder)
     {

@@ -49,7 +49,7 @@ public static class CompressJob
     internal static (JobPlan? Plan, TrainingReport? Report) RunTask(CompressSettings settings, JobContext context, JobPhase phase, AugmentPlan? expected = null)
     {
         OutputFolder.Check(settings);
-        Precision precision = PrecisionChoice.Announce(settings, context.Messages);
+        Precision precision = PrecisionChoice.Announce(settings.Precision, context.Messages);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);
         BertTokenizer teacherTokenizer = BertTokenizer.FromDirectory(weights);

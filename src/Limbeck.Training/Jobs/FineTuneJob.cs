@@ -31,7 +31,7 @@ public static class FineTuneJob
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
         OutputFolder.Check(settings);
-        PrecisionChoice.Announce(settings, context.Messages);
+        PrecisionChoice.Announce(settings.Precision, context.Messages);
         string folder = settings.ModelNameOrPath!;
         string weights = ModelFolder.Weights(folder);
         BertConfig start = BertConfig.Read(weights);

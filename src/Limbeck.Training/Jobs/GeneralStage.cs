@@ -30,7 +30,7 @@ internal static class GeneralStage
     public static (JobPlan? Plan, TrainingReport? Report) Run(CompressSettings settings, JobContext context, JobPhase phase)
     {
         OutputFolder.Check(settings);
-        Precision precision = PrecisionChoice.Announce(settings, context.Messages);
+        Precision precision = PrecisionChoice.Announce(settings.Precision, context.Messages);
         TextCorpus.Check(settings.TrainCorpus!);
         string folder = settings.TeacherModel!;
         string weights = ModelFolder.Weights(folder);

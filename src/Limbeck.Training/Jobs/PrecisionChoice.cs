@@ -1,4 +1,5 @@
 using Limbeck.Tensors.Kernels;
+using Limbeck.Training.Loop;
 
 namespace Limbeck.Training.Jobs;
 
@@ -20,20 +21,29 @@ internal static class PrecisionChoice
         _ => Precision.Float32,
     };
 
+    /// <summary>Adds the precision to the hash of what a run computes. In float32 nothing is added: runs from before there was a choice go on.</summary>
+    /// <param name="hash">The hash so far.</param>
+    /// <param name="precision">What the run multiplies in.</param>
+    public static HashBuilder AddTo(HashBuilder hash, Precision precision)
+    {
+        ArgumentNullException.ThrowIfNull(hash);
+        return precision == Precision.Float32 ? hash : hash.Add("precision", precision.ToString());
+    }
+
     /// <summary>The precision, with a line about it unless it is the default.</summary>
-    /// <param name="settings">The job's settings.</param>
+    /// <param name="choice">One of <see cref="Choices"/>.</param>
     /// <param name="messages">Receives the line.</param>
     /// <exception cref="UsageException">bf16 is asked for where it would be emulated, and the emulation is not asked for.</exception>
-    public static Precision Announce(TrainingSettings settings, TextWriter messages)
+    public static Precision Announce(string choice, TextWriter messages)
     {
-        Precision precision = Of(settings.Precision);
+        Precision precision = Of(choice);
         if (precision == Precision.Bf16)
         {
             messages.WriteLine(Bf16.IsAccelerated
-                ? $"precision: dense layers multiply in bf16 with float32 sums and master weights; {Bf16.Reason}"
+                ? $"precision: dense layers multiply in bf16 with float32 sums; {Bf16.Reason}"
                 : $"precision: bf16, emulated and slow ({Bf16.Variable}=portable): {Bf16.Reason}");
         }
-        else if (settings.Precision == "auto")
+        else if (choice == "auto")
         {
             messages.WriteLine($"precision: float32, since {Bf16.Reason}");
         }

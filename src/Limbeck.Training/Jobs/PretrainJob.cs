@@ -37,7 +37,7 @@ public static class PretrainJob
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
         OutputFolder.Check(settings);
-        Precision precision = PrecisionChoice.Announce(settings, context.Messages);
+        Precision precision = PrecisionChoice.Announce(settings.Precision, context.Messages);
         TextCorpus.Check(settings.TrainFile!);
         if (settings.ValidationFile is not null)
         {

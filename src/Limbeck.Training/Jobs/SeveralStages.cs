@@ -167,6 +167,7 @@ internal static class SeveralStages
         LabelColumn = settings.LabelColumn,
         MaxTrainSamples = settings.MaxTrainSamples,
         Seed = settings.Seed,
+        Precision = settings.Precision,
         OutputDir = Path.Combine(settings.OutputDir!, AugmentFolder),
         Overwrite = settings.OverwriteOutputDir,
         Resume = settings.Resume,

@@ -34,9 +34,7 @@ internal static class TrainedModel
             }
         }
 
-        // In float32 nothing is added: runs from before there was a choice go on.
-        Precision precision = PrecisionChoice.Of(settings.Precision);
-        return precision == Precision.Float32 ? hash : hash.Add("precision", precision.ToString());
+        return PrecisionChoice.AddTo(hash, PrecisionChoice.Of(settings.Precision));
     }
 
     /// <summary>Refuses settings about the best model that the data cannot decide.</summary>

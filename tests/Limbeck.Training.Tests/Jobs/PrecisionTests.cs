@@ -2,6 +2,7 @@ using Limbeck.Tensors.Kernels;
 using Limbeck.Tensors.Threading;
 using Limbeck.Training.Jobs;
 using Limbeck.Training.Loop;
+using Limbeck.Training.Tests.Data.Augmentation;
 
 namespace Limbeck.Training.Tests.Jobs;
 
@@ -96,6 +97,22 @@ public sealed class PrecisionTests : IDisposable
         CompressJob.Run(settings, job.Context);
         CompressJob.Run(settings with { OutputDir = job["rounded"], Precision = "bf16" }, job.Context);
         Assert.NotEqual(job.Weights("whole"), job.Weights("rounded"));
+    }
+
+    [Fact]
+    public void Augmentation_takes_the_setting_and_goes_on_in_its_own_precision_only()
+    {
+        using AugmentWorld world = new();
+        world.Write("train.tsv", "text\tlabel\n" + AugmentWorld.Rows(30, 2));
+        AugmentSettings settings = world.Settings("train.tsv") with { Precision = "bf16" };
+        AugmentReport first = AugmentJob.Run(settings, world.Context);
+        Assert.Contains("precision: ", world.Messages.ToString(), StringComparison.Ordinal);
+        string whole = File.ReadAllText(world["train_aug.tsv"]);
+        AugmentJob.Run(settings with { Overwrite = true }, world.Context);
+        Assert.Equal(whole, File.ReadAllText(world["train_aug.tsv"]));
+        Assert.True(first.AugmentedRows > 30);
+        UsageException refused = Assert.Throws<UsageException>(() => AugmentJob.Run(settings with { Resume = true, Precision = "fp32" }, world.Context));
+        Assert.Contains("other settings", refused.Message, StringComparison.Ordinal);
     }
 
     [SkippableFact]
