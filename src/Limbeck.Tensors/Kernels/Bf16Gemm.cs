@@ -126,6 +126,9 @@ internal static unsafe class Bf16Gemm
         private int blockK;
         private GemmCut cut;
 
+        // Of each chunk the blocks that are done, where a task is one of them.
+        private int* done;
+
         public void Multiply(WorkerTeam team)
         {
             panels = new GemmPanels(N);
@@ -207,22 +210,37 @@ internal static unsafe class Bf16Gemm
             int blocks = Math.Max(1, (K + LongestBlock - 1) / LongestBlock);
 
             // Even, so that no pair lies in two blocks.
-            blockK = 2 * Bf16Packing.Pairs((K + blocks - 1) / blocks);
+            blockK = Math.Max(2, 2 * Bf16Packing.Pairs((K + blocks - 1) / blocks));
+            blocks = Math.Max(1, (K + blockK - 1) / blockK);
             int strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
-            cut = new GemmCut(strips, endPanel - firstPanel, GemmTile.Rows * Bf16Packing.Pairs(blockK) * sizeof(uint), (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
+            cut = new GemmCut(strips, endPanel - firstPanel, GemmTile.Rows * Bf16Packing.Pairs(blockK) * sizeof(uint), (long)M * N * Math.Max(K, 1), blocks, TransposeA, team.Threads);
+            int* blocksDone = stackalloc int[cut.ByBlocks ? cut.Chunks : 0];
+            new Span<int>(blocksDone, cut.ByBlocks ? cut.Chunks : 0).Clear();
+            done = blocksDone;
             fixed (Job* self = &this)
             {
-                team.Run(cut.Count, &MultiplyChunk, self);
+                team.Run(cut.Tasks, &MultiplyChunk, self);
             }
         }
 
         private static void MultiplyChunk(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Task(task);
+            int number = task % job->cut.Chunks;
+            (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Chunk(number);
             Bf16TileCall call = default;
-            new Chunk(
-                job, &call, firstStrip * GemmTile.Rows, Math.Min(job->M, endStrip * GemmTile.Rows), job->firstPanel + firstPanel, job->firstPanel + endPanel).Multiply();
+            Chunk chunk = new(
+                job, &call, firstStrip * GemmTile.Rows, Math.Min(job->M, endStrip * GemmTile.Rows), job->firstPanel + firstPanel, job->firstPanel + endPanel);
+            if (!job->cut.ByBlocks)
+            {
+                chunk.Multiply();
+                return;
+            }
+
+            int block = task / job->cut.Chunks;
+            GemmCut.Await(job->done, number, block);
+            chunk.MultiplyBlock(block * job->blockK);
+            Volatile.Write(ref job->done[number], block + 1);
         }
 
         private readonly uint* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * Bf16Packing.Pairs(K));
@@ -255,19 +273,26 @@ internal static unsafe class Bf16Gemm
 
             public void Multiply()
             {
+                int first = 0;
                 do
                 {
-                    steps = Math.Min(job->blockK, job->K - block);
-                    call->Pairs = Bf16Packing.Pairs(steps);
-                    PackA();
-                    for (int panel = firstPanel; panel < endPanel; panel++)
-                    {
-                        MultiplyPanel(panel);
-                    }
-
-                    block += steps;
+                    MultiplyBlock(first);
+                    first += job->blockK;
                 }
-                while (block < job->K);
+                while (first < job->K);
+            }
+
+            /// <summary>The block of k that begins there.</summary>
+            public void MultiplyBlock(int first)
+            {
+                block = first;
+                steps = Math.Min(job->blockK, job->K - block);
+                call->Pairs = Bf16Packing.Pairs(steps);
+                PackA();
+                for (int panel = firstPanel; panel < endPanel; panel++)
+                {
+                    MultiplyPanel(panel);
+                }
             }
 
             private readonly void PackA()

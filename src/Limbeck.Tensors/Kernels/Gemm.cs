@@ -204,6 +204,9 @@ public static unsafe class Gemm
         private int blockK;
         private GemmCut cut;
 
+        // Of each chunk the blocks that are done, where a task is one of them.
+        private int* done;
+
         /// <summary>Multiplies with B as it is: packed already, or row-major.</summary>
         public void Multiply(WorkerTeam team)
         {
@@ -258,22 +261,37 @@ public static unsafe class Gemm
         {
             int longest = TransposeA ? LongestCopiedBlock : LongestBlock;
             int blocks = Math.Max(1, (K + longest - 1) / longest);
-            blockK = (K + blocks - 1) / blocks;
+            blockK = Math.Max(1, (K + blocks - 1) / blocks);
+            blocks = Math.Max(1, (K + blockK - 1) / blockK);
             int strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
-            cut = new GemmCut(strips, endPanel - firstPanel, GemmTile.Rows * blockK * sizeof(float), (long)M * N * Math.Max(K, 1), TransposeA, team.Threads);
+            cut = new GemmCut(strips, endPanel - firstPanel, GemmTile.Rows * blockK * sizeof(float), (long)M * N * Math.Max(K, 1), blocks, TransposeA, team.Threads);
+            int* blocksDone = stackalloc int[cut.ByBlocks ? cut.Chunks : 0];
+            new Span<int>(blocksDone, cut.ByBlocks ? cut.Chunks : 0).Clear();
+            done = blocksDone;
             fixed (Job* self = &this)
             {
-                team.Run(cut.Count, &MultiplyChunk, self);
+                team.Run(cut.Tasks, &MultiplyChunk, self);
             }
         }
 
         private static void MultiplyChunk(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Task(task);
+            int number = task % job->cut.Chunks;
+            (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Chunk(number);
             GemmTileCall call = default;
-            new Chunk(
-                job, &call, firstStrip * GemmTile.Rows, Math.Min(job->M, endStrip * GemmTile.Rows), job->firstPanel + firstPanel, job->firstPanel + endPanel).Multiply();
+            Chunk chunk = new(
+                job, &call, firstStrip * GemmTile.Rows, Math.Min(job->M, endStrip * GemmTile.Rows), job->firstPanel + firstPanel, job->firstPanel + endPanel);
+            if (!job->cut.ByBlocks)
+            {
+                chunk.Multiply();
+                return;
+            }
+
+            int block = task / job->cut.Chunks;
+            GemmCut.Await(job->done, number, block);
+            chunk.MultiplyBlock(block * job->blockK);
+            Volatile.Write(ref job->done[number], block + 1);
         }
 
         private readonly float* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * K);
@@ -312,18 +330,25 @@ public static unsafe class Gemm
 
             public void Multiply()
             {
+                int first = 0;
                 do
                 {
-                    call->K = Math.Min(job->blockK, job->K - block);
-                    call->Accumulate = job->Accumulate || block > 0;
-                    for (int panel = firstPanel; panel < endPanel; panel++)
-                    {
-                        MultiplyPanel(panel);
-                    }
-
-                    block += (int)call->K;
+                    MultiplyBlock(first);
+                    first += job->blockK;
                 }
-                while (block < job->K);
+                while (first < job->K);
+            }
+
+            /// <summary>The block of k that begins there.</summary>
+            public void MultiplyBlock(int first)
+            {
+                block = first;
+                call->K = Math.Min(job->blockK, job->K - block);
+                call->Accumulate = job->Accumulate || block > 0;
+                for (int panel = firstPanel; panel < endPanel; panel++)
+                {
+                    MultiplyPanel(panel);
+                }
             }
 
             private void MultiplyPanel(int panel)

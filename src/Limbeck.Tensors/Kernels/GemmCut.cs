@@ -1,6 +1,10 @@
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>How the tiles of a matrix product are cut into tasks: rows times columns of chunks, the last of which may be cut once more.</summary>
+/// <summary>How the tiles of a matrix product are cut into chunks, rows times columns of them, and their work into tasks.</summary>
+/// <remarks>
+/// A task is a chunk over all of k. Where tasks copy their operands (a weight gradient), large chunks copy least, but few large tasks leave threads waiting for the last one; so there
+/// a task is one block of k of a chunk. The tasks of the first block come first, then those of the second: a chunk's sums go on where the block before has left them, in the order of k whoever computes them.
+/// </remarks>
 internal readonly struct GemmCut
 {
     // A task is not made smaller than this many multiply-adds, ...
@@ -15,24 +19,18 @@ internal readonly struct GemmCut
     // Where cores are shared, one of them is often slower than its fellow for a moment, and with many tasks the fellow waits little.
     private const long TasksPerThread = 8;
 
-    // Where every task first copies what it multiplies (a weight gradient: both operands lie the wrong way round, and k is long), many tasks copy more than waiting costs ...
-    private const long CopyingTasksPerThread = 2;
-
-    // ... but the last one of each thread is cut into so many, so that a thread that was held up leaves some of it to its fellow, ...
-    private const int LastParts = 3;
-
-    // ... where each of them has so many panels to multiply with what it copied.
-    private const int LeastPanels = 5;
+    // Where every task first copies what it multiplies (both operands lie the wrong way round, and k is long). With two, a thread that is a task behind does not stop the other.
+    private const long CopiedChunksPerThread = 2;
 
     private readonly int strips;
     private readonly int panels;
     private readonly int rows;
     private readonly int columns;
-    private readonly int whole;
+    private readonly int blocks;
 
     /// <summary>Chooses.</summary>
     /// <remarks>
-    /// Eight tasks a thread (two where they copy a transposed A) if the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
+    /// Eight chunks a thread (two where tasks copy a transposed A) if the work is large enough, so that a thread that is held up does not hold up the rest. Among the cuts
     /// with about that many, the one whose longest thread has least to do: a tile takes one unit of time, the first of a strip and of a
     /// panel more, as their operands come from farther away.
     /// </remarks>
@@ -40,13 +38,14 @@ internal readonly struct GemmCut
     /// <param name="panels">Panels of columns.</param>
     /// <param name="stripBytes">Bytes of a strip in a block of k.</param>
     /// <param name="work">Multiply-adds of the whole.</param>
+    /// <param name="blocks">Blocks of k.</param>
     /// <param name="copying">Whether each task copies its strips into another order (A is stored transposed).</param>
     /// <param name="threads">Threads that share it.</param>
-    public GemmCut(int strips, int panels, int stripBytes, long work, bool copying, int threads)
+    public GemmCut(int strips, int panels, int stripBytes, long work, int blocks, bool copying, int threads)
     {
         this.strips = strips;
         this.panels = panels;
-        long wanted = threads == 1 ? 1 : Math.Clamp(work / SmallestTask, 1, (copying ? CopyingTasksPerThread : TasksPerThread) * threads);
+        long wanted = threads == 1 ? 1 : Math.Clamp(work / SmallestTask, 1, (copying ? CopiedChunksPerThread : TasksPerThread) * threads);
         int mostStrips = Math.Clamp(MostBytes / Math.Max(stripBytes, 1), 1, MostStrips);
         long best = long.MaxValue;
         (rows, columns) = (1, 1);
@@ -68,25 +67,39 @@ internal readonly struct GemmCut
             }
         }
 
-        int chunks = rows * columns;
-        bool cutsLast = copying && threads > 1 && chunks >= CopyingTasksPerThread * threads && panels >= LastParts * LeastPanels * columns;
-        whole = cutsLast ? chunks - threads : chunks;
+        Chunks = rows * columns;
+        this.blocks = copying && threads > 1 ? blocks : 1;
     }
 
-    /// <summary>Tasks.</summary>
-    public int Count => whole + (LastParts * ((rows * columns) - whole));
+    /// <summary>Chunks.</summary>
+    public int Chunks { get; }
 
-    /// <summary>What a task computes.</summary>
-    /// <param name="task">0..<see cref="Count"/>-1.</param>
-    /// <returns>Strips of rows and panels of columns, each from a first one to before an end.</returns>
-    public (int FirstStrip, int EndStrip, int FirstPanel, int EndPanel) Task(int task)
+    /// <summary>Tasks.</summary>
+    public int Tasks => Chunks * blocks;
+
+    /// <summary>Whether a task is one block of k of its chunk, and not all of them.</summary>
+    public bool ByBlocks => blocks > 1;
+
+    /// <summary>The strips of rows and panels of columns of a chunk, each from a first one to before an end.</summary>
+    /// <param name="chunk">0..<see cref="Chunks"/>-1: a task's number modulo them; its block is the quotient.</param>
+    public (int FirstStrip, int EndStrip, int FirstPanel, int EndPanel) Chunk(int chunk)
     {
-        (int chunk, int part) = task < whole ? (task, 0) : (whole + ((task - whole) / LastParts), (task - whole) % LastParts);
-        (int row, int column) = (chunk / columns, chunk % columns);
-        int firstPanel = Start(panels, columns, column);
-        int width = Start(panels, columns, column + 1) - firstPanel;
-        int parts = task < whole ? 1 : LastParts;
-        return (Start(strips, rows, row), Start(strips, rows, row + 1), firstPanel + Start(width, parts, part), firstPanel + Start(width, parts, part + 1));
+        int row = chunk / columns;
+        int column = chunk % columns;
+        return (Start(strips, rows, row), Start(strips, rows, row + 1), Start(panels, columns, column), Start(panels, columns, column + 1));
+    }
+
+    /// <summary>Waits until the block before this one is done.</summary>
+    /// <param name="done">For each chunk the number of its blocks that are done. A task before this one makes it rise, and it is under way already: tasks are begun in their order.</param>
+    /// <param name="chunk">The chunk.</param>
+    /// <param name="block">The block.</param>
+    public static unsafe void Await(int* done, int chunk, int block)
+    {
+        SpinWait spin = default;
+        while (Volatile.Read(ref done[chunk]) < block)
+        {
+            spin.SpinOnce(-1);
+        }
     }
 
     private static int Start(int length, int parts, int part) => (int)((long)length * part / parts);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Limbeck.Tensors.Memory;
 
 namespace Limbeck.Tensors.Kernels;
 
@@ -36,8 +37,11 @@ internal sealed unsafe class GemmWorkspace
             NativeMemory.AlignedFree(memory);
             memory = null;
             length = 0;
-            memory = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 4096);
-            length = floats;
+
+            // Whole large pages: what is packed is read again and again.
+            nint pages = (((floats * sizeof(float)) + LargePages.Size - 1) / LargePages.Size);
+            memory = (float*)LargePages.Allocate((nuint)pages * LargePages.Size, 4096);
+            length = pages * (LargePages.Size / sizeof(float));
         }
 
         return memory;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Limbeck.Tensors.Memory;
 using Limbeck.Tensors.Threading;
 
 namespace Limbeck.Tensors.Kernels;
@@ -15,7 +16,7 @@ public sealed unsafe class PackedWeights : IDisposable
         Precision = precision;
         long floats = precision == Precision.Bf16 ? Bf16Gemm.PackedWords(n, k) : GemmTile.PackedFloats(n, k);
         Bytes = floats * sizeof(float);
-        data = (float*)NativeMemory.AlignedAlloc((nuint)Math.Max(Bytes, 64), 4096);
+        data = (float*)LargePages.Allocate((nuint)Math.Max(Bytes, 64), 4096);
     }
 
     /// <summary>Frees the memory when <see cref="Dispose"/> was not called.</summary>

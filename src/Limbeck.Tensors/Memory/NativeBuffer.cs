@@ -3,11 +3,9 @@ using System.Runtime.InteropServices;
 namespace Limbeck.Tensors.Memory;
 
 /// <summary>A block of float32 outside the managed heap, aligned to 64 bytes. Freed by <see cref="Dispose"/>, or at the latest with the object.</summary>
-public sealed unsafe partial class NativeBuffer : IDisposable
+public sealed unsafe class NativeBuffer : IDisposable
 {
     private const int Alignment = 64;
-    private const int HugePage = 2 << 20;
-    private const int AdviseHugePages = 14; // MADV_HUGEPAGE of Linux
 
     /// <summary>Allocates a block.</summary>
     /// <param name="length">Number of floats; at least 0.</param>
@@ -21,13 +19,7 @@ public sealed unsafe partial class NativeBuffer : IDisposable
         nuint bytes = checked((nuint)length * sizeof(float));
         try
         {
-            bool huge = OperatingSystem.IsLinux() && bytes >= 2 * HugePage;
-            Pointer = (float*)NativeMemory.AlignedAlloc(Math.Max(bytes, Alignment), huge ? HugePage : (nuint)Alignment);
-            if (huge)
-            {
-                // Large matrices walk many pages at once; pages of 2 MB spare the misses of the address translation. A kernel that has none says no, which changes nothing.
-                _ = Advise(Pointer, bytes, AdviseHugePages);
-            }
+            Pointer = (float*)LargePages.Allocate(Math.Max(bytes, Alignment), Alignment);
         }
         catch (OutOfMemoryException exception)
         {
@@ -57,9 +49,6 @@ public sealed unsafe partial class NativeBuffer : IDisposable
         Free();
         GC.SuppressFinalize(this);
     }
-
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int Advise(void* address, nuint length, int advice);
 
     private void Free()
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Limbeck.Tensors.Kernels;
 
 namespace Limbeck.Tensors.Tests.Kernels;
@@ -9,7 +10,7 @@ public sealed class GemmCutTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Every_tile_is_computed_by_exactly_one_task(bool copying)
+    public void Every_tile_lies_in_exactly_one_chunk(bool copying)
     {
         foreach (int threads in new[] { 1, 2, 3, 8, 64 })
         {
@@ -17,12 +18,12 @@ public sealed class GemmCutTests
             {
                 foreach (int panels in Sizes)
                 {
-                    var cut = new GemmCut(strips, panels, 12_000, 1L << 34, copying, threads);
+                    var cut = new GemmCut(strips, panels, 12_000, 1L << 34, 11, copying, threads);
                     int[] computed = new int[strips * panels];
-                    for (int task = 0; task < cut.Count; task++)
+                    for (int chunk = 0; chunk < cut.Chunks; chunk++)
                     {
-                        (int firstStrip, int endStrip, int firstPanel, int endPanel) = cut.Task(task);
-                        Assert.True(endStrip > firstStrip && endPanel > firstPanel, $"task {task} of {strips} x {panels}, {threads} threads, has nothing to do");
+                        (int firstStrip, int endStrip, int firstPanel, int endPanel) = cut.Chunk(chunk);
+                        Assert.True(endStrip > firstStrip && endPanel > firstPanel, $"chunk {chunk} of {strips} x {panels}, {threads} threads, is empty");
                         for (int strip = firstStrip; strip < endStrip; strip++)
                         {
                             for (int panel = firstPanel; panel < endPanel; panel++)
@@ -33,29 +34,45 @@ public sealed class GemmCutTests
                     }
 
                     Assert.All(computed, times => Assert.Equal(1, times));
+                    Assert.Equal(copying && threads > 1, cut.ByBlocks);
+                    Assert.Equal(cut.Chunks * (cut.ByBlocks ? 11 : 1), cut.Tasks);
                 }
             }
         }
     }
 
     [Fact]
-    public void A_block_of_a_tasks_rows_stays_in_the_second_level_cache()
+    public void A_block_of_a_chunks_rows_stays_in_the_second_level_cache()
     {
         const int StripBytes = 8 * 1536 * sizeof(float);
-        var cut = new GemmCut(512, 7, StripBytes, 1L << 34, copying: false, threads: 1);
-        for (int task = 0; task < cut.Count; task++)
+        var cut = new GemmCut(512, 7, StripBytes, 1L << 34, 1, copying: false, threads: 1);
+        for (int chunk = 0; chunk < cut.Chunks; chunk++)
         {
-            (int firstStrip, int endStrip, _, _) = cut.Task(task);
+            (int firstStrip, int endStrip, _, _) = cut.Chunk(chunk);
             Assert.InRange((endStrip - firstStrip) * StripBytes, 1, 768 << 10);
         }
     }
 
     [Fact]
-    public void The_last_tasks_of_a_large_weight_gradient_are_smaller()
+    public async Task A_block_waits_for_the_one_before_it()
     {
-        var cut = new GemmCut(384, 16, 12_000, 1L << 33, copying: true, threads: 2);
-        (_, _, int first, int end) = cut.Task(0);
-        (_, _, int lastFirst, int lastEnd) = cut.Task(cut.Count - 1);
-        Assert.True(lastEnd - lastFirst < end - first);
+        using NativeCounters done = new(3);
+        Task waiting = Task.Run(() => done.Await(1, 2));
+        done.Set(0, 5);
+        done.Set(1, 1);
+        Assert.NotSame(waiting, await Task.WhenAny(waiting, Task.Delay(50)));
+        done.Set(1, 2);
+        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    private sealed unsafe class NativeCounters(int count) : IDisposable
+    {
+        private readonly int* counters = (int*)NativeMemory.AllocZeroed((nuint)count, sizeof(int));
+
+        public void Set(int chunk, int blocks) => Volatile.Write(ref counters[chunk], blocks);
+
+        public void Await(int chunk, int block) => GemmCut.Await(counters, chunk, block);
+
+        public void Dispose() => NativeMemory.Free(counters);
     }
 }
