@@ -9,7 +9,7 @@ namespace Limbeck.Training.Evaluation;
 /// <remarks>
 /// A task's score is <see cref="TaskScore"/>'s; per row and task the mean and the sample deviation over seeds. Macro is the mean of the five
 /// tasks' means (its deviation: over the seeds that have all five). Retention is a row's macro / the teacher's, also without RTE, whose teacher
-/// is near chance. Lift is (row - majority) / (teacher - majority), both means over seeds. Gain is a row against the same model trained alone,
+/// is near chance. Lift is (row - majority) / (teacher - majority), both means over seeds. Gain is a row against the same model trained alone (from the same first weights where such a row is there),
 /// over the seeds that both have, with its standard error over seeds and the paired bootstrap interval over dev rows.
 /// </remarks>
 public static class ResultsPage
@@ -21,6 +21,9 @@ public static class ResultsPage
 
     /// <summary>The method of a student trained without a teacher, which the gain compares with.</summary>
     public const string AloneMethod = "alone";
+
+    // Between a method and what sets a row of it apart: alone, init pca.
+    private const string Variant = ", ";
 
     private const string Nothing = "–";
 
@@ -148,16 +151,16 @@ public static class ResultsPage
     private static void RenderGain(StringBuilder page, List<Row> rows, List<string> tasks)
     {
         List<List<string>> found = [];
-        foreach (Row row in rows.Where(static row => row.Method is not (AloneMethod or TeacherMethod)))
+        foreach (Row row in rows.Where(static row => row.Method != TeacherMethod && !IsAlone(row)))
         {
-            Row? alone = rows.Find(other => other.Model == row.Model && other.Method == AloneMethod);
+            Row? alone = AloneOf(rows, row);
             foreach (string task in alone is null ? [] : tasks)
             {
                 List<(ResultLine First, ResultLine Second)> pairs =
                     [.. row.Lines[task].Join(alone!.Lines[task], static line => line.Seed, static line => line.Seed, static (a, b) => (a, b))];
                 if (pairs.Count > 0)
                 {
-                    found.Add([row.Model, row.Method, task, .. GainCells(task, pairs)]);
+                    found.Add([row.Model, row.Method, alone.Method, task, .. GainCells(task, pairs)]);
                 }
             }
         }
@@ -168,13 +171,24 @@ public static class ResultsPage
         }
 
         page.Append("Gain over the same model trained alone, in points: mean over the seeds that both have, standard error over seeds, 95 % interval of the paired bootstrap over dev rows.\n\n");
-        Header(page, ["model", "method", "task", "seeds", "gain", "standard error", "gain / error", "interval"], text: 3);
+        Header(page, ["model", "method", "against", "task", "seeds", "gain", "standard error", "gain / error", "interval"], text: 4);
         foreach (List<string> cells in found)
         {
             Line(page, cells);
         }
 
         page.Append('\n');
+    }
+
+    private static bool IsAlone(Row row) => row.Method == AloneMethod || row.Method.StartsWith(AloneMethod + Variant, StringComparison.Ordinal);
+
+    /// <summary>The row of the same model without a teacher: the one of the same variant, or where there is none the first.</summary>
+    private static Row? AloneOf(List<Row> rows, Row row)
+    {
+        int comma = row.Method.IndexOf(Variant, StringComparison.Ordinal);
+        string same = AloneMethod + (comma < 0 ? string.Empty : row.Method[comma..]);
+        List<Row> alone = [.. rows.Where(other => other.Model == row.Model && IsAlone(other))];
+        return alone.Find(other => other.Method == same) ?? alone.FirstOrDefault();
     }
 
     private static List<string> GainCells(string task, List<(ResultLine First, ResultLine Second)> pairs)
