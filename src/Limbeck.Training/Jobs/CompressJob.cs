@@ -181,6 +181,7 @@ public static class CompressJob
             PeakActivationBytes = result.PeakActivationBytes,
             MaxSeqLength = length,
             Precision = PrecisionChoice.Of(settings.Precision),
+            Parts = settings.PartsBefore is { } before ? [.. before, new ReportPart("task", result.Steps, result.Tokens, result.Seconds)] : [],
             Settings = asked,
         };
         report.Write();

@@ -1,5 +1,6 @@
 using Limbeck.Training.Compression;
 using Limbeck.Training.Data.Corpus;
+using Limbeck.Training.Evaluation.Reporting;
 
 namespace Limbeck.Training.Jobs;
 
@@ -207,6 +208,9 @@ public sealed record CompressSettings : TaskSettings
 
     /// <summary>The settings of the run of several stages that this one is the last of; null for a run of its own.</summary>
     internal CompressSettings? Whole { get; init; }
+
+    /// <summary>The parts of that run before this one; null for a run of its own.</summary>
+    internal IReadOnlyList<ReportPart>? PartsBefore { get; init; }
 
     private static readonly string[] Inits = ["random", "pca", "fitted", "teacher"];
     private static readonly HashSet<string> OfSeveral = ["general_teacher_model", "mlm_model", "general.max_seq_length"];

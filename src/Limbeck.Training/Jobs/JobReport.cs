@@ -65,6 +65,7 @@ internal abstract record JobReport<TSettings>
         Steps = Results.Steps,
         Tokens = Results.Tokens,
         Seconds = Results.Seconds,
+        Parts = Results.Parts,
         PeakActivationBytes = Results.PeakActivationBytes,
         MaxSeqLength = Results.MaxSeqLength,
         Command = CommandLine.Of(Verb, Settings),

@@ -1,4 +1,5 @@
 using Limbeck.Tokenization;
+using Limbeck.Training.Evaluation.Reporting;
 
 namespace Limbeck.Training.Jobs;
 
@@ -60,10 +61,7 @@ internal static class SeveralStages
         }
 
         Say("task distillation", settings.OutputDir!);
-        TrainingReport last = CompressJob.RunTask(Task(settings), context, JobPhase.AfterPlan).Report!;
-        last = last with { Parts = [.. done, new ReportPart("task", last.Steps, last.Tokens, last.Seconds)] };
-        last.Write();
-        return (plan, last);
+        return (plan, CompressJob.RunTask(Task(settings) with { PartsBefore = done }, context, JobPhase.AfterPlan).Report);
     }
 
     private static JobPlan Plan(CompressSettings settings, JobContext context, JobPhase phase)

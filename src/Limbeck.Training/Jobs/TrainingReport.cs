@@ -2,6 +2,7 @@ using System.Text.Json;
 using Limbeck.Checkpoints;
 using Limbeck.Tensors.Kernels;
 using Limbeck.Training.Evaluation;
+using Limbeck.Training.Evaluation.Reporting;
 using Limbeck.Training.Metrics;
 
 namespace Limbeck.Training.Jobs;
@@ -105,22 +106,7 @@ public sealed record TrainingReport
                 json.WriteNumber("peak_activation_bytes", PeakActivationBytes);
                 json.WriteNumber("max_seq_length", MaxSeqLength);
                 json.WriteString("precision", Precision == Precision.Bf16 ? "bf16" : "fp32");
-                if (Parts.Count > 0)
-                {
-                    json.WriteStartArray("parts");
-                    foreach (ReportPart part in Parts)
-                    {
-                        json.WriteStartObject();
-                        json.WriteString("name", part.Name);
-                        json.WriteNumber("steps", part.Steps);
-                        json.WriteNumber("tokens", part.Tokens);
-                        json.WriteNumber("seconds", Math.Round(part.Seconds, 3));
-                        json.WriteEndObject();
-                    }
-
-                    json.WriteEndArray();
-                }
-
+                ReportPart.Write(json, Parts);
                 json.WriteStartObject("settings");
                 SettingsSchema.Write(Settings, json);
                 json.WriteEndObject();

@@ -25,6 +25,12 @@ public sealed class SeveralStagesTests
             Assert.Equal("fp32", results.RootElement.GetProperty("precision").GetString());
         }
 
+        using (JsonDocument page = JsonDocument.Parse(File.ReadAllText(job["all/report.json"])))
+        {
+            Assert.Equal(report.Parts.Select(part => part.Steps), page.RootElement.GetProperty("run").GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("steps").GetInt64()));
+            Assert.Contains("part: general", File.ReadAllText(job["all/report.html"]), StringComparison.Ordinal);
+        }
+
         CompressSettings general = All(job, "by-hand-general") with
         {
             Stage = "general",

@@ -70,6 +70,7 @@ public static class ReportJson
         json.WriteNumber("steps", run.Steps);
         json.WriteNumber("tokens", run.Tokens);
         Number(json, "seconds", Math.Round(run.Seconds, 3));
+        ReportPart.Write(json, run.Parts);
         json.WriteNumber("peak_activation_bytes", run.PeakActivationBytes);
         json.WriteNumber("max_seq_length", run.MaxSeqLength);
         Optional(json, "command", run.Command);

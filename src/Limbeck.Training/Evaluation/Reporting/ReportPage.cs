@@ -512,7 +512,13 @@ public static class ReportPage
         Fact(report.ModelOf(ReportRole.Teacher) is null ? "started from" : "student", run.StartModel);
         Fact("teacher", run.TeacherModel);
         Fact("seed", run.Seed.ToString(CultureInfo.InvariantCulture));
-        Fact("training", $"{ReportFormat.Whole(run.Steps)} updates, {ReportFormat.Whole(run.Tokens)} tokens, {ReportFormat.Duration(run.Seconds)}{(run.Seconds > 0 ? $" ({ReportFormat.Whole(run.Tokens / run.Seconds)} tokens a second)" : string.Empty)}");
+        foreach (ReportPart part in run.Parts.Count > 1 ? run.Parts : [new ReportPart("training", run.Steps, run.Tokens, run.Seconds)])
+        {
+            string updates = part.Steps > 0 ? $"{ReportFormat.Whole(part.Steps)} updates, " : string.Empty;
+            string rate = part.Seconds > 0 ? $" ({ReportFormat.Whole(part.Tokens / part.Seconds)} tokens a second)" : string.Empty;
+            Fact(run.Parts.Count > 1 ? $"part: {part.Name}" : part.Name, $"{updates}{ReportFormat.Whole(part.Tokens)} tokens, {ReportFormat.Duration(part.Seconds)}{rate}");
+        }
+
         Fact("activations at most", ReportFormat.Bytes(run.PeakActivationBytes));
         Fact("machine", $"{report.Machine.Cpu}; {report.Machine.Cores} cores ({report.Machine.LogicalCores} logical), {Threads(report.Machine)}, {report.Machine.Tier} kernels");
         Fact("system", $"{report.Machine.System}; {report.Machine.Runtime}; Limbeck {report.Machine.Version}");

@@ -45,6 +45,9 @@ public sealed record ReportRun
     /// <summary>Seconds spent training.</summary>
     public double Seconds { get; init; }
 
+    /// <summary>Each part of a run of several stages, the last one included, whose counts are those above; empty for a run of one.</summary>
+    public IReadOnlyList<ReportPart> Parts { get; init; } = [];
+
     /// <summary>The most memory that activations and their gradients took.</summary>
     public long PeakActivationBytes { get; init; }
 
