@@ -10,8 +10,8 @@ namespace Limbeck.Tensors.Kernels;
 /// </remarks>
 internal static unsafe class Bf16Gemm
 {
-    // Longest block of k: as many bytes as the float32 product's.
-    private const int LongestBlock = 768;
+    // Longest block of k: in most layers C is passed over once, as in the float32 product.
+    private const int LongestBlock = 1536;
 
     // Words of packed B held at a time where it is packed beforehand.
     private const long PackedAtATime = 2 << 20;
