@@ -79,14 +79,20 @@ internal static unsafe class GemmBenchmark
     private static PeakShares Measure(Form form, int rows, int inputs, int outputs, WorkerTeam team, double seconds, Precision precision)
     {
         using Product product = new(form, rows, inputs, outputs, team, precision);
-        product.Run();
+        long warmUp = Stopwatch.GetTimestamp();
+        do
+        {
+            product.Run();
+        }
+        while (Stopwatch.GetElapsedTime(warmUp).TotalSeconds < 5 * Window);
+
         int times = 1;
         while (Run(times) < Window)
         {
             times *= 2;
         }
 
-        PeakShares shares = PeakShares.Measure(Math.Max(5, (int)(seconds / (2 * Window))), 2.0 * rows * inputs * outputs * times, precision, team, () => Run(times), Window, warmUpSeconds: 0.1);
+        PeakShares shares = PeakShares.Measure(Math.Max(5, (int)(seconds / (2 * Window))), 2.0 * rows * inputs * outputs * times, precision, team, () => Run(times), Window, warmUpSeconds: 0);
         return shares with { Median = shares.Median / times };
 
         double Run(int count)

@@ -48,7 +48,7 @@ internal static class Program
             default:
                 Console.Error.WriteLine($"""
                     Unknown benchmark '{verb}'. Known:
-                      gemm [--threads N] [--filter TEXT] [--seconds S] [--precision fp32|bf16]   matrix products against the peak of the same run
+                      gemm [--threads N] [--filter TEXT] [--shape ROWSxINxOUT] [--seconds S] [--precision fp32|bf16]   matrix products against the peak of the same run
                       attention [--threads N] [--filter MODEL] [--lengths N,N] [--seconds S]   packed attention, forward and backward
                       elementwise                                        GELU, softmax, layer norm, dropout, AdamW: ns per element
                       encoder | train [--threads N] [--models tiny4,base] [--batch N] [--length N] [--precision fp32|bf16]   whole models

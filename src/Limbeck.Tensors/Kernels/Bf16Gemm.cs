@@ -4,7 +4,7 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>The matrix product with operands rounded to bfloat16 and float32 sums, all cores. <see cref="Gemm"/> checks the arguments and says what they mean.</summary>
 /// <remarks>
-/// Cut as the float32 product is: blocks of k of one length given by k alone, tasks that are chunks of strips and panels, bits that do not depend on the number of threads.
+/// Cut as the float32 product is: blocks of k of one length given by k alone, tasks that are chunks of strips and panels or a block of k of one, bits that do not depend on the number of threads.
 /// Unlike there, both operands are always packed, since they must be rounded and two steps must share a word: B beforehand by all threads (panel by panel where columns are
 /// stored, else in parts of whole rows), a block of A by the task that multiplies it with panel after panel.
 /// </remarks>
@@ -245,7 +245,7 @@ internal static unsafe class Bf16Gemm
 
         private readonly uint* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * Bf16Packing.Pairs(K));
 
-        /// <summary>One task: some strips of rows times some panels, over all of k.</summary>
+        /// <summary>Some strips of rows times some panels: over all of k, or a block of it.</summary>
         private ref struct Chunk
         {
             private readonly Job* job;
@@ -327,7 +327,7 @@ internal static unsafe class Bf16Gemm
             }
 
             // The next panel is fetched by the first tiles of this one, a cache line with each pair; the last panel is followed by the
-            // first one of the next block.
+            // first one of the next block, unless that is another task.
             private readonly void FetchAhead(int panel, int tile)
             {
                 bool wraps = panel + 1 == endPanel;
@@ -335,7 +335,7 @@ internal static unsafe class Bf16Gemm
                 int column = job->panels.Start(next);
                 int width = job->panels.Width(next);
                 int step = wraps ? block + steps : block;
-                if (tile * Line >= width * sizeof(uint) || step >= job->K)
+                if (tile * Line >= width * sizeof(uint) || step >= job->K || (wraps && job->cut.ByBlocks))
                 {
                     call->Ahead = (byte*)call->A;
                     call->AheadBytes = 0;

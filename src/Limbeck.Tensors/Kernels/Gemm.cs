@@ -4,7 +4,7 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>The matrix product, all cores: in float32, or with operands rounded to bfloat16 and float32 sums.</summary>
 /// <remarks>
-/// The sum over k is cut into blocks of one length, given by k alone, so that panels stay in the near caches; an element of C adds up
+/// The sum over k is cut into blocks of one length, given by k and the form of A, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
 /// tier. B is packed into panels beforehand, by all threads: in a layer it is the weight, which is small beside a batch's rows (a row-major one is left
 /// where it lies when a single strip would read it). A row-major A is read where it lies. Where A is stored transposed and B is not (a weight
@@ -296,7 +296,7 @@ public static unsafe class Gemm
 
         private readonly float* Packed(int column) => PackedB + ((nint)(column - panels.Start(firstPanel)) * K);
 
-        /// <summary>One task: some strips of rows times some panels, over all of k.</summary>
+        /// <summary>Some strips of rows times some panels: over all of k, or a block of it.</summary>
         private ref struct Chunk
         {
             private readonly Job* job;
@@ -441,7 +441,7 @@ public static unsafe class Gemm
             private readonly float* StripCopy(int row) => stripCopies + ((row - firstRow) * call->K);
 
             // The next panel of B is fetched by the first tiles of this one, a cache line in each step. The processor does not foresee the way
-            // from one panel to the next. The last panel is followed by the first one of the next block.
+            // from one panel to the next. The last panel is followed by the first one of the next block, unless that is another task.
             private readonly void FetchAhead(int panel, int tile)
             {
                 bool wraps = panel + 1 == endPanel;
@@ -452,7 +452,7 @@ public static unsafe class Gemm
 
                 // Rows that are not aligned touch one line more.
                 int lines = ((width + LineFloats - 1) / LineFloats) + (job->PackedB == null ? 1 : 0);
-                if (tile >= lines || step >= job->K)
+                if (tile >= lines || step >= job->K || (wraps && job->cut.ByBlocks))
                 {
                     call->Ahead = call->A;
                     call->AheadStep = 0;

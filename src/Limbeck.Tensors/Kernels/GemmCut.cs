@@ -2,12 +2,12 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>How the tiles of a matrix product are cut into chunks, rows times columns of them, and their work into tasks.</summary>
 /// <remarks>
-/// A task is a chunk over all of k. Where tasks copy their operands (a weight gradient), large chunks copy least, but few large tasks leave threads waiting for the last one; so there
-/// a task is one block of k of a chunk. The tasks of the first block come first, then those of the second: a chunk's sums go on where the block before has left them, in the order of k whoever computes them.
+/// A task is a chunk over all of k. Where tasks copy their operands (a weight gradient), large chunks copy least, but few large tasks leave threads waiting for the last one; so there,
+/// with several threads, a task is one block of k of a chunk. The tasks of the first block come first, then those of the second: a chunk's sums go on where the block before has left them, in the order of k whoever computes them.
 /// </remarks>
 internal readonly struct GemmCut
 {
-    // A task is not made smaller than this many multiply-adds, ...
+    // A chunk is not made smaller than this many multiply-adds, ...
     private const long SmallestTask = 1 << 18;
 
     // ... nor larger than this many strips of rows, ...
@@ -17,10 +17,13 @@ internal readonly struct GemmCut
     private const int MostBytes = 768 << 10;
 
     // Where cores are shared, one of them is often slower than its fellow for a moment, and with many tasks the fellow waits little.
-    private const long TasksPerThread = 8;
+    private const long ChunksPerThread = 8;
 
     // Where every task first copies what it multiplies (both operands lie the wrong way round, and k is long). With two, a thread that is a task behind does not stop the other.
     private const long CopiedChunksPerThread = 2;
+
+    // Each chunk of tasks by blocks has a counter on the stack. So many chunks need no finer tasks.
+    private const int MostChunksByBlocks = 1024;
 
     private readonly int strips;
     private readonly int panels;
@@ -45,7 +48,7 @@ internal readonly struct GemmCut
     {
         this.strips = strips;
         this.panels = panels;
-        long wanted = threads == 1 ? 1 : Math.Clamp(work / SmallestTask, 1, (copying ? CopiedChunksPerThread : TasksPerThread) * threads);
+        long wanted = threads == 1 ? 1 : Math.Clamp(work / SmallestTask, 1, (copying ? CopiedChunksPerThread : ChunksPerThread) * threads);
         int mostStrips = Math.Clamp(MostBytes / Math.Max(stripBytes, 1), 1, MostStrips);
         long best = long.MaxValue;
         (rows, columns) = (1, 1);
@@ -68,7 +71,7 @@ internal readonly struct GemmCut
         }
 
         Chunks = rows * columns;
-        this.blocks = copying && threads > 1 ? blocks : 1;
+        this.blocks = copying && threads > 1 && Chunks > threads && Chunks <= MostChunksByBlocks ? blocks : 1;
     }
 
     /// <summary>Chunks.</summary>
@@ -89,7 +92,7 @@ internal readonly struct GemmCut
         return (Start(strips, rows, row), Start(strips, rows, row + 1), Start(panels, columns, column), Start(panels, columns, column + 1));
     }
 
-    /// <summary>Waits until the block before this one is done.</summary>
+    /// <summary>Waits until the block before this one is done; a thread that runs all tasks by itself never waits.</summary>
     /// <param name="done">For each chunk the number of its blocks that are done. A task before this one makes it rise, and it is under way already: tasks are begun in their order.</param>
     /// <param name="chunk">The chunk.</param>
     /// <param name="block">The block.</param>

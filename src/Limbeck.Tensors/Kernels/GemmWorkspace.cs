@@ -38,10 +38,11 @@ internal sealed unsafe class GemmWorkspace
             memory = null;
             length = 0;
 
-            // Whole large pages: what is packed is read again and again.
-            nint pages = (((floats * sizeof(float)) + LargePages.Size - 1) / LargePages.Size);
-            memory = (float*)LargePages.Allocate((nuint)pages * LargePages.Size, 4096);
-            length = pages * (LargePages.Size / sizeof(float));
+            // What is packed is read again and again: whole large pages, unless it would fill little of one.
+            nint bytes = floats * sizeof(float);
+            bytes = bytes < LargePages.Size / 4 ? bytes : (bytes + LargePages.Size - 1) / LargePages.Size * LargePages.Size;
+            memory = (float*)LargePages.Allocate((nuint)bytes, 4096);
+            length = bytes / sizeof(float);
         }
 
         return memory;

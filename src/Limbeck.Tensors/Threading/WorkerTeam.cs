@@ -6,8 +6,9 @@ namespace Limbeck.Tensors.Threading;
 
 /// <summary>A fixed team of threads that run the numbered tasks of one kernel together. The caller is one of the team.</summary>
 /// <remarks>
-/// What a task computes must depend on its number alone, never on the number of threads or on which thread runs it: that is what makes
-/// results the same bits for any number of threads. Tasks are handed out one by one, so an uneven machine does not stall the team, and
+/// What a task computes must depend on its number alone (and on what tasks of smaller numbers have left, if it waits for them), never on the number of threads or on which
+/// thread runs it: that is what makes results the same bits for any number of threads. Tasks are handed out one by one in the order of their numbers, so a task may wait for one
+/// of a smaller number, which is under way or done; and an uneven machine does not stall the team, and
 /// the caller waits for tasks, not for threads: a thread that the system has not woken yet delays nobody.
 /// Callers on several threads take turns. A call from inside a task runs on the calling thread alone.
 /// </remarks>

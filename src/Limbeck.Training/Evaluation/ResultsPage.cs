@@ -22,8 +22,8 @@ public static class ResultsPage
     /// <summary>The method of a student trained without a teacher, which the gain compares with.</summary>
     public const string AloneMethod = "alone";
 
-    // Between a method and what sets a row of it apart: alone, init pca.
-    private const string Variant = ", ";
+    // What tells the first weights in a method's name.
+    private const string Init = ", init ";
 
     private const string Nothing = "–";
 
@@ -180,15 +180,21 @@ public static class ResultsPage
         page.Append('\n');
     }
 
-    private static bool IsAlone(Row row) => row.Method == AloneMethod || row.Method.StartsWith(AloneMethod + Variant, StringComparison.Ordinal);
+    private static bool IsAlone(Row row) => row.Method == AloneMethod || row.Method.StartsWith(AloneMethod + ",", StringComparison.Ordinal) || row.Method.StartsWith(AloneMethod + " (", StringComparison.Ordinal);
 
-    /// <summary>The row of the same model without a teacher: the one of the same variant, or where there is none the first.</summary>
+    /// <summary>The row of the same model without a teacher: the one with the same first weights, or where there is none the first.</summary>
     private static Row? AloneOf(List<Row> rows, Row row)
     {
-        int comma = row.Method.IndexOf(Variant, StringComparison.Ordinal);
-        string same = AloneMethod + (comma < 0 ? string.Empty : row.Method[comma..]);
         List<Row> alone = [.. rows.Where(other => other.Model == row.Model && IsAlone(other))];
-        return alone.Find(other => other.Method == same) ?? alone.FirstOrDefault();
+        string init = InitOf(row.Method);
+        return alone.Find(other => init.Length == 0 ? other.Method == AloneMethod : InitOf(other.Method) == init) ?? alone.FirstOrDefault();
+    }
+
+    /// <summary>The first weights that a method's name tells: pca of "tinybert, init pca, augmented"; empty when it tells none.</summary>
+    private static string InitOf(string method)
+    {
+        int start = method.IndexOf(Init, StringComparison.Ordinal);
+        return start < 0 ? string.Empty : method[(start + Init.Length)..].Split(',', ' ')[0];
     }
 
     private static List<string> GainCells(string task, List<(ResultLine First, ResultLine Second)> pairs)

@@ -74,7 +74,7 @@ public sealed record AugmentSettings : AugmentationSettings, ISettings
     public ulong Seed { get; init; } = 42;
 
     /// <summary>What dense layers multiply in.</summary>
-    [Setting("What the model's dense layers multiply in; bf16 takes about half the time, and the candidates differ a little. auto: bf16 where the CPU has AVX512_BF16, else fp32.", Choices = PrecisionChoice.Choices)]
+    [Setting("What the model's dense layers multiply in; bf16 is faster, and some candidates differ. auto: bf16 where the CPU has AVX512_BF16, else fp32.", Choices = PrecisionChoice.Choices)]
     public string Precision { get; init; } = "fp32";
 
     /// <summary>Columns of the user's tables.</summary>

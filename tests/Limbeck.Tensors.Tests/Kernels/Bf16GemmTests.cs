@@ -133,7 +133,7 @@ public sealed unsafe class Bf16GemmTests : IDisposable
     public void Packed_weights_give_the_same_bits_as_the_plain_product_in_half_the_bytes(bool transposeB)
     {
         Random random = new(11);
-        foreach ((int m, int n, int k) in new[] { (1, 1, 1), (16, 312, 1200), (7, 50, 401), (65, 97, 0), (40, 16, 31), (3, 0, 5), (0, 3, 5) })
+        foreach ((int m, int n, int k) in new[] { (1, 1, 1), (16, 312, 1200), (7, 50, 3101), (65, 97, 0), (40, 16, 31), (3, 0, 5), (0, 3, 5) })
         {
             using GemmGuardedMatrix a = Stored(false, m, k, 2, random);
             using GemmGuardedMatrix b = Stored(transposeB, k, n, 2, random);

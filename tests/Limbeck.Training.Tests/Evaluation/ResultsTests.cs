@@ -194,9 +194,11 @@ public sealed class ResultsTests : IDisposable
         string page = ResultsPage.Render(
         [
             Line("alone, init pca", "RTE", 1, ("accuracy", 0.5)), Line("alone, init slices", "RTE", 1, ("accuracy", 0.6)),
-            Line("tinybert, init slices", "RTE", 1, ("accuracy", 0.7)), Line("tinybert, general", "RTE", 1, ("accuracy", 0.8)),
+            Line("tinybert, init slices, augmented", "RTE", 1, ("accuracy", 0.7)), Line("tinybert, general", "RTE", 1, ("accuracy", 0.8)),
+            Line("alone (lines)", "RTE", 1, ("accuracy", 0.9)),
         ]);
-        Assert.Contains("| small | tinybert, init slices | alone, init slices | RTE | 1 | +10.0 |", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("| alone (lines) | alone", page, StringComparison.Ordinal);
+        Assert.Contains("| small | tinybert, init slices, augmented | alone, init slices | RTE | 1 | +10.0 |", page, StringComparison.Ordinal);
         Assert.Contains("| small | tinybert, general | alone, init pca | RTE | 1 | +30.0 |", page, StringComparison.Ordinal);
     }
 
