@@ -4,12 +4,13 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>The matrix product, all cores: in float32, or with operands rounded to bfloat16 and float32 sums.</summary>
 /// <remarks>
-/// The sum over k is cut into blocks of one length, given by k and the form of A, so that panels stay in the near caches; an element of C adds up
+/// The sum over k is cut into blocks of one length, given by the shape and the form of A, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
 /// tier. B is packed into panels beforehand, by all threads: in a layer it is the weight, which is small beside a batch's rows (a row-major one is left
 /// where it lies when a single strip would read it). A row-major A is read where it lies. Where A is stored transposed and B is not (a weight
-/// gradient, whose operands are both large), a task packs what it needs while it multiplies: its first tile of a panel copies B, its first tile
-/// of a strip copies A.
+/// gradient, whose operands are both large), a task packs what it needs while it multiplies: its first tile of a strip copies A, its first tile
+/// of a panel copies B, unless B's rows are whole cache lines, which are read where they lie. If only A's rows are, C^T = B^T A is computed
+/// in the same way, and each tile is transposed on its way to C: the sums are the same.
 /// NaN and infinities travel as IEEE 754 says. With <see cref="Precision.Bf16"/> the same holds of the rounded operands; how it is computed is told in Bf16Gemm and Bf16Dot.
 /// </remarks>
 public static unsafe class Gemm
@@ -18,7 +19,13 @@ public static unsafe class Gemm
     private const int LongestBlock = 1536;
 
     // The same where tasks copy A: the copies of all their strips stay in the second-level cache.
-    private const int LongestCopiedBlock = 384;
+    private const int LongestCopiedBlock = 768;
+
+    // The same where they copy B as well.
+    private const int LongestBlockOfCopies = 384;
+
+    // C is computed transposed only if this many columns become of its rows.
+    private const int LeastRowsToTranspose = 192;
 
     // Floats of packed B held at a time: each part of B reads all of A again.
     private const long PackedAtATime = 2 << 20;
@@ -69,17 +76,19 @@ public static unsafe class Gemm
             return;
         }
 
+        bool transposeC = transposeA && !transposeB && epilogue.IsEmpty && m >= LeastRowsToTranspose && FillsLines(m) && n % LineFloats != 0;
         var job = new Job
         {
-            M = m,
-            N = n,
+            M = transposeC ? n : m,
+            N = transposeC ? m : n,
             K = k,
-            A = a,
-            Lda = lda,
+            A = transposeC ? b : a,
+            Lda = transposeC ? ldb : lda,
             C = c,
             Ldc = ldc,
-            B = b,
-            Ldb = ldb,
+            B = transposeC ? a : b,
+            Ldb = transposeC ? lda : ldb,
+            TransposeC = transposeC,
             TransposeA = transposeA,
             TransposeB = transposeB,
             Accumulate = accumulate,
@@ -164,6 +173,9 @@ public static unsafe class Gemm
         }
     }
 
+    // Whether rows of so many floats are whole cache lines and lie so apart that a column of them does not fall into few sets of a cache.
+    private static bool FillsLines(nint floats) => floats % LineFloats == 0 && floats / LineFloats % 4 != 0;
+
     private static void CheckActivation(Activation activation)
     {
         if (!GemmEpilogueKernel.Knows(activation))
@@ -192,6 +204,9 @@ public static unsafe class Gemm
         public nint Ldc;
         public bool TransposeA;
         public bool TransposeB;
+
+        // The product is op(B)^T op(A)^T, A and B having changed places already, and is added to C transposed.
+        public bool TransposeC;
         public bool Accumulate;
         public GemmEpilogue Epilogue;
 
@@ -259,7 +274,7 @@ public static unsafe class Gemm
 
         private void MultiplyPanels(WorkerTeam team)
         {
-            int longest = TransposeA ? LongestCopiedBlock : LongestBlock;
+            int longest = !TransposeA ? LongestBlock : FillsLines(N) ? LongestCopiedBlock : LongestBlockOfCopies;
             int blocks = Math.Max(1, (K + longest - 1) / longest);
             blockK = Math.Max(1, (K + blocks - 1) / blocks);
             blocks = Math.Max(1, (K + blockK - 1) / blockK);
@@ -306,9 +321,12 @@ public static unsafe class Gemm
             private readonly int firstPanel;
             private readonly int endPanel;
             private readonly bool packsA;
+            private readonly bool readsB;
+            private readonly float* tile;
             private readonly float* panelCopy;
             private readonly float* stripCopies;
             private int block;
+            private bool accumulates;
 
             public Chunk(Job* job, GemmTileCall* call, int firstRow, int endRow, int firstPanel, int endPanel)
             {
@@ -319,11 +337,13 @@ public static unsafe class Gemm
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
                 packsA = job->TransposeA && endPanel - firstPanel > 1;
+                readsB = (nint)job->B % (LineFloats * sizeof(float)) == 0 && FillsLines(job->Ldb);
+                nint tileFloats = job->TransposeC ? GemmTile.Rows * GemmTile.Columns : 0;
                 nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
                 nint stripFloats = packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK : 0;
-                panelCopy = GemmWorkspace.ForTask(panelFloats + stripFloats);
+                tile = GemmWorkspace.ForTask(tileFloats + panelFloats + stripFloats);
+                panelCopy = tile + tileFloats;
                 stripCopies = panelCopy + panelFloats;
-                call->C = job->C;
                 call->Ldc = job->Ldc;
                 call->Scale = 1f;
             }
@@ -344,7 +364,8 @@ public static unsafe class Gemm
             {
                 block = first;
                 call->K = Math.Min(job->blockK, job->K - block);
-                call->Accumulate = job->Accumulate || block > 0;
+                accumulates = job->Accumulate || block > 0;
+                call->Accumulate = accumulates && !job->TransposeC;
                 for (int panel = firstPanel; panel < endPanel; panel++)
                 {
                     MultiplyPanel(panel);
@@ -374,10 +395,10 @@ public static unsafe class Gemm
                     }
                     else
                     {
-                        // With a single strip of rows a copy would not be read.
+                        // With a single strip of rows a copy would not be read; where whole lines lie well, it would be no faster.
                         call->B = source;
                         call->BStep = job->Ldb;
-                        packsB = endRow - firstRow > GemmTile.Rows;
+                        packsB = endRow - firstRow > GemmTile.Rows && !readsB;
                     }
                 }
 
@@ -385,7 +406,7 @@ public static unsafe class Gemm
                 for (int row = firstRow; row < endRow; row += GemmTile.Rows)
                 {
                     int rows = Math.Min(GemmTile.Rows, endRow - row);
-                    call->C = job->C + (row * job->Ldc) + column;
+                    SetC(row, column, width);
                     bool packsStrip = packsA && panel == firstPanel;
                     if (packsStrip && (packsB || rows < GemmTile.Rows))
                     {
@@ -413,10 +434,30 @@ public static unsafe class Gemm
                         GemmTile.Run(rows, vectors, call);
                     }
 
+                    if (job->TransposeC)
+                    {
+                        GemmPacking.StoreTransposed(rows, columns, tile, width, call->Target, job->Ldc, accumulates);
+                    }
+
                     if (finishes)
                     {
                         GemmEpilogueKernel.Apply(job->Epilogue, row, rows, column, columns, job->C, job->Ldc);
                     }
+                }
+            }
+
+            private readonly void SetC(int row, int column, int width)
+            {
+                if (job->TransposeC)
+                {
+                    call->C = tile;
+                    call->Ldc = width;
+                    call->Target = job->C + (column * job->Ldc) + row;
+                    call->TargetStep = job->Ldc;
+                }
+                else
+                {
+                    call->C = job->C + (row * job->Ldc) + column;
                 }
             }
 

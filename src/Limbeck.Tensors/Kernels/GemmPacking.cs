@@ -49,6 +49,82 @@ internal static unsafe class GemmPacking
         }
     }
 
+    /// <summary>C = tile^T (+ C when accumulating).</summary>
+    /// <param name="rows">Rows of the tile: C's columns.</param>
+    /// <param name="columns">Columns of the tile: C's rows.</param>
+    /// <param name="tile">[rows, columns].</param>
+    /// <param name="width">Distance of the tile's rows in floats.</param>
+    /// <param name="c">[columns, rows].</param>
+    /// <param name="ldc">Distance of C's rows in floats.</param>
+    /// <param name="accumulate">Whether C is added to; else it is only written.</param>
+    public static void StoreTransposed(int rows, int columns, float* tile, int width, float* c, nint ldc, bool accumulate)
+    {
+        int row = 0;
+        if (Cpu.Tier != CpuTier.Portable)
+        {
+            for (; row <= rows - Lanes8.Count; row += Lanes8.Count)
+            {
+                StoreTransposed<Lanes8>(columns, tile + (row * width), width, c + row, ldc, accumulate);
+            }
+        }
+
+        for (; row <= rows - Lanes4.Count; row += Lanes4.Count)
+        {
+            StoreTransposed<Lanes4>(columns, tile + (row * width), width, c + row, ldc, accumulate);
+        }
+
+        for (; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+            {
+                float value = tile[(row * width) + column];
+                float* target = c + (column * ldc) + row;
+                *target = accumulate ? *target + value : value;
+            }
+        }
+    }
+
+    // As many rows of the tile as there are lanes.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void StoreTransposed<V>(int columns, float* tile, nint width, float* c, nint ldc, bool accumulate)
+        where V : struct, ILanes<V>
+    {
+        int column = 0;
+        for (; column <= columns - 4; column += 4)
+        {
+            V c0 = V.LoadGroups(tile, width);
+            V c1 = V.LoadGroups(tile + width, width);
+            V c2 = V.LoadGroups(tile + (2 * width), width);
+            V c3 = V.LoadGroups(tile + (3 * width), width);
+            V.TransposeGroups(ref c0, ref c1, ref c2, ref c3);
+            if (accumulate)
+            {
+                c0 = V.Load(c) + c0;
+                c1 = V.Load(c + ldc) + c1;
+                c2 = V.Load(c + (2 * ldc)) + c2;
+                c3 = V.Load(c + (3 * ldc)) + c3;
+            }
+
+            V.Store(c0, c);
+            V.Store(c1, c + ldc);
+            V.Store(c2, c + (2 * ldc));
+            V.Store(c3, c + (3 * ldc));
+            tile += 4;
+            c += 4 * ldc;
+        }
+
+        for (; column < columns; column++)
+        {
+            for (int row = 0; row < V.Count; row++)
+            {
+                c[row] = accumulate ? c[row] + tile[row * width] : tile[row * width];
+            }
+
+            tile++;
+            c += ldc;
+        }
+    }
+
     private static void PackPanel<V>(bool transposed, int columns, int width, int k, float* b, nint ldb, float* panel)
         where V : struct, ILanes<V>
     {

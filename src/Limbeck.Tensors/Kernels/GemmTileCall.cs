@@ -27,6 +27,12 @@ internal unsafe struct GemmTileCall
     /// <summary>Distance of C's rows in floats.</summary>
     public nint Ldc;
 
+    /// <summary>Where C, which is then only a stop, will be added transposed: its rows are fetched, one for each column of the tile. Null: nowhere.</summary>
+    public float* Target;
+
+    /// <summary>Distance of the target's rows in floats.</summary>
+    public nint TargetStep;
+
     /// <summary>Lanes that C has of the last vector, 1..lanes.</summary>
     public int Last;
 

@@ -212,14 +212,24 @@ internal static unsafe class GemmTileKernel
         }
     }
 
-    // One row of the tile of C.
+    // One row of the tile of C, or that part of the rows of its transposed target.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchRow<V, R, W>(GemmTileCall* call, int index)
         where V : struct, ILanes<V>
         where R : unmanaged
         where W : unmanaged
     {
-        if (index < sizeof(R))
+        if (call->Target != null)
+        {
+            int count = ((sizeof(W) * V.Count) + Parts - 1) / Parts;
+            float* target = call->Target + (index * count * call->TargetStep);
+            for (int i = 0; i < count; i++)
+            {
+                Prefetch(target);
+                target += call->TargetStep;
+            }
+        }
+        else if (index < sizeof(R))
         {
             float* c = call->C + (index * call->Ldc);
             Prefetch(c);

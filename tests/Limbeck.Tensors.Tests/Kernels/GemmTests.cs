@@ -88,6 +88,7 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(5, 5000, 900)]
     [InlineData(500, 100, 1024)]
     [InlineData(96, 800, 1537)]
+    [InlineData(208, 101, 1537)]
     public void Sums_that_are_cut_into_blocks_and_ranges_match_the_double_reference(int m, int n, int k)
     {
         foreach (bool transposeA in new[] { false, true })
@@ -96,6 +97,39 @@ public sealed unsafe class GemmTests : IDisposable
             {
                 Check(transposeA, transposeB, m, n, k, true, 1);
                 Check(transposeA, transposeB, m, n, k, false, 0);
+            }
+        }
+    }
+
+    /// <summary>B read where it lies or copied, C computed transposed or not, whole or as two halves: the cut of the sums depends on none of it.</summary>
+    [Theory]
+    [InlineData(40, 208, 1600)] // B's rows are whole lines.
+    [InlineData(208, 101, 1600)] // A's are, and B's are not: C^T is computed.
+    [InlineData(336, 33, 769)]
+    [InlineData(208, 312, 8)]
+    public void A_weight_gradients_bits_do_not_depend_on_where_its_operands_lie_nor_on_threads(int m, int n, int k)
+    {
+        var random = new Random(11);
+        using GemmGuardedMatrix a = new GemmGuardedMatrix(k, m, m).Fill(random);
+        using GemmGuardedMatrix b = new GemmGuardedMatrix(k, n, n).Fill(random);
+        using GemmGuardedMatrix start = new GemmGuardedMatrix(m, n, n).Fill(random);
+        foreach (bool accumulate in new[] { false, true })
+        {
+            int[]? expected = null;
+            foreach (int threads in new[] { 1, 2, 3, 5 })
+            {
+                using var some = new WorkerTeam(threads);
+                for (int extra = 0; extra < 3; extra++)
+                {
+                    // Rows one float longer; then memory that begins within a line.
+                    using GemmGuardedMatrix aHere = Copy(a, extra % 2, extra);
+                    using GemmGuardedMatrix bHere = Copy(b, extra % 2, extra);
+                    using GemmGuardedMatrix c = Copy(start, extra, extra);
+                    Gemm.Multiply(true, false, m, n, k, aHere.Data, aHere.Stride, bHere.Data, bHere.Stride, c.Data, c.Stride, accumulate, default, some);
+                    expected ??= c.Bits();
+                    Assert.Equal(expected, c.Bits());
+                    Assert.True(c.CanariesAreIntact());
+                }
             }
         }
     }
@@ -338,6 +372,20 @@ public sealed unsafe class GemmTests : IDisposable
     {
         int width = transposed ? rows : columns;
         return new GemmGuardedMatrix(transposed ? columns : rows, width, Math.Max(1, width + extra), extra).Fill(random);
+    }
+
+    private static GemmGuardedMatrix Copy(GemmGuardedMatrix matrix, int longer, int misalignment)
+    {
+        var copy = new GemmGuardedMatrix(matrix.Rows, matrix.Columns, matrix.Stride + longer, misalignment);
+        for (int i = 0; i < matrix.Rows; i++)
+        {
+            for (int j = 0; j < matrix.Columns; j++)
+            {
+                copy[i, j] = matrix[i, j];
+            }
+        }
+
+        return copy;
     }
 
     private void Check(bool transposeA, bool transposeB, int m, int n, int k, bool accumulate, int seed)
