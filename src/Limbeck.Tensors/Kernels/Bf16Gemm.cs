@@ -219,7 +219,14 @@ internal static unsafe class Bf16Gemm
             done = blocksDone;
             fixed (Job* self = &this)
             {
-                team.Run(cut.Tasks, &MultiplyChunk, self);
+                if (cut.ByBlocks)
+                {
+                    team.RunInOrder(cut.Tasks, &MultiplyChunk, self);
+                }
+                else
+                {
+                    team.Run(cut.Tasks, &MultiplyChunk, self);
+                }
             }
         }
 

@@ -9,8 +9,8 @@ namespace Limbeck.Tensors.Kernels;
 /// tier. B is packed into panels beforehand, by all threads: in a layer it is the weight, which is small beside a batch's rows (a row-major one is left
 /// where it lies when a single strip would read it). A row-major A is read where it lies. Where A is stored transposed and B is not (a weight
 /// gradient, whose operands are both large), a task packs what it needs while it multiplies: its first tile of a strip copies A, its first tile
-/// of a panel copies B, unless B's rows are whole cache lines, which are read where they lie. If only A's rows are, C^T = B^T A is computed
-/// in the same way, and each tile is transposed on its way to C: the sums are the same.
+/// of a panel copies B, unless B's rows are whole cache lines (and not a multiple of four lines apart, which would crowd them into few sets of a cache): they are read where they lie.
+/// If B's rows are not whole lines and A's are, C^T = B^T A is computed in the same way, and each tile is transposed on its way to C: the sums are the same.
 /// NaN and infinities travel as IEEE 754 says. With <see cref="Precision.Bf16"/> the same holds of the rounded operands; how it is computed is told in Bf16Gemm and Bf16Dot.
 /// </remarks>
 public static unsafe class Gemm
@@ -19,10 +19,10 @@ public static unsafe class Gemm
     private const int LongestBlock = 1536;
 
     // The same where tasks copy A: the copies of all their strips stay in the second-level cache.
-    private const int LongestCopiedBlock = 768;
+    private const int LongestBlockCopyingA = 768;
 
-    // The same where they copy B as well.
-    private const int LongestBlockOfCopies = 384;
+    // The same where they copy B as well, or would if its memory lay worse.
+    private const int LongestBlockCopyingBoth = 384;
 
     // C is computed transposed only if this many columns become of its rows.
     private const int LeastRowsToTranspose = 192;
@@ -76,7 +76,9 @@ public static unsafe class Gemm
             return;
         }
 
-        bool transposeC = transposeA && !transposeB && epilogue.IsEmpty && m >= LeastRowsToTranspose && FillsLines(m) && n % LineFloats != 0;
+        // Sizes are asked and not distances or addresses, on which the bits may not depend; nor may they on the epilogue.
+        bool turned = transposeA && !transposeB && m >= LeastRowsToTranspose && FillsLines(m) && n % LineFloats != 0;
+        bool transposeC = turned && epilogue.IsEmpty;
         var job = new Job
         {
             M = transposeC ? n : m,
@@ -88,6 +90,7 @@ public static unsafe class Gemm
             Ldc = ldc,
             B = transposeC ? a : b,
             Ldb = transposeC ? lda : ldb,
+            LongestBlockOfK = !transposeA ? LongestBlock : turned || (!transposeB && FillsLines(n)) ? LongestBlockCopyingA : LongestBlockCopyingBoth,
             TransposeC = transposeC,
             TransposeA = transposeA,
             TransposeB = transposeB,
@@ -148,6 +151,7 @@ public static unsafe class Gemm
             C = c,
             Ldc = ldc,
             PackedB = packed,
+            LongestBlockOfK = LongestBlock,
             Accumulate = accumulate,
             Epilogue = epilogue,
         };
@@ -205,8 +209,9 @@ public static unsafe class Gemm
         public bool TransposeA;
         public bool TransposeB;
 
-        // The product is op(B)^T op(A)^T, A and B having changed places already, and is added to C transposed.
+        // A and B, M and N have changed places: the product is C transposed.
         public bool TransposeC;
+        public int LongestBlockOfK;
         public bool Accumulate;
         public GemmEpilogue Epilogue;
 
@@ -218,6 +223,9 @@ public static unsafe class Gemm
         private int endPanel;
         private int blockK;
         private GemmCut cut;
+
+        // Whether panels of B are read as fast where they lie as from a copy.
+        private bool BFillsLines => (nint)B % (LineFloats * sizeof(float)) == 0 && FillsLines(Ldb);
 
         // Of each chunk the blocks that are done, where a task is one of them.
         private int* done;
@@ -274,8 +282,7 @@ public static unsafe class Gemm
 
         private void MultiplyPanels(WorkerTeam team)
         {
-            int longest = !TransposeA ? LongestBlock : FillsLines(N) ? LongestCopiedBlock : LongestBlockOfCopies;
-            int blocks = Math.Max(1, (K + longest - 1) / longest);
+            int blocks = Math.Max(1, (K + LongestBlockOfK - 1) / LongestBlockOfK);
             blockK = Math.Max(1, (K + blocks - 1) / blocks);
             blocks = Math.Max(1, (K + blockK - 1) / blockK);
             int strips = (M + GemmTile.Rows - 1) / GemmTile.Rows;
@@ -285,7 +292,14 @@ public static unsafe class Gemm
             done = blocksDone;
             fixed (Job* self = &this)
             {
-                team.Run(cut.Tasks, &MultiplyChunk, self);
+                if (cut.ByBlocks)
+                {
+                    team.RunInOrder(cut.Tasks, &MultiplyChunk, self);
+                }
+                else
+                {
+                    team.Run(cut.Tasks, &MultiplyChunk, self);
+                }
             }
         }
 
@@ -321,12 +335,10 @@ public static unsafe class Gemm
             private readonly int firstPanel;
             private readonly int endPanel;
             private readonly bool packsA;
-            private readonly bool readsB;
             private readonly float* tile;
             private readonly float* panelCopy;
             private readonly float* stripCopies;
             private int block;
-            private bool accumulates;
 
             public Chunk(Job* job, GemmTileCall* call, int firstRow, int endRow, int firstPanel, int endPanel)
             {
@@ -337,15 +349,20 @@ public static unsafe class Gemm
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
                 packsA = job->TransposeA && endPanel - firstPanel > 1;
-                readsB = (nint)job->B % (LineFloats * sizeof(float)) == 0 && FillsLines(job->Ldb);
                 nint tileFloats = job->TransposeC ? GemmTile.Rows * GemmTile.Columns : 0;
                 nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
                 nint stripFloats = packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK : 0;
                 tile = GemmWorkspace.ForTask(tileFloats + panelFloats + stripFloats);
                 panelCopy = tile + tileFloats;
                 stripCopies = panelCopy + panelFloats;
-                call->Ldc = job->Ldc;
                 call->Scale = 1f;
+                call->Ldc = job->Ldc;
+                if (job->TransposeC)
+                {
+                    call->C = tile;
+                    call->Ldc = GemmTile.Columns;
+                    call->TargetStep = job->Ldc;
+                }
             }
 
             public void Multiply()
@@ -364,8 +381,7 @@ public static unsafe class Gemm
             {
                 block = first;
                 call->K = Math.Min(job->blockK, job->K - block);
-                accumulates = job->Accumulate || block > 0;
-                call->Accumulate = accumulates && !job->TransposeC;
+                call->Accumulate = !job->TransposeC && (job->Accumulate || block > 0);
                 for (int panel = firstPanel; panel < endPanel; panel++)
                 {
                     MultiplyPanel(panel);
@@ -398,7 +414,7 @@ public static unsafe class Gemm
                         // With a single strip of rows a copy would not be read; where whole lines lie well, it would be no faster.
                         call->B = source;
                         call->BStep = job->Ldb;
-                        packsB = endRow - firstRow > GemmTile.Rows && !readsB;
+                        packsB = endRow - firstRow > GemmTile.Rows && !job->BFillsLines;
                     }
                 }
 
@@ -406,7 +422,15 @@ public static unsafe class Gemm
                 for (int row = firstRow; row < endRow; row += GemmTile.Rows)
                 {
                     int rows = Math.Min(GemmTile.Rows, endRow - row);
-                    SetC(row, column, width);
+                    if (job->TransposeC)
+                    {
+                        call->Target = job->C + (column * job->Ldc) + row;
+                    }
+                    else
+                    {
+                        call->C = job->C + (row * job->Ldc) + column;
+                    }
+
                     bool packsStrip = packsA && panel == firstPanel;
                     if (packsStrip && (packsB || rows < GemmTile.Rows))
                     {
@@ -436,28 +460,13 @@ public static unsafe class Gemm
 
                     if (job->TransposeC)
                     {
-                        GemmPacking.StoreTransposed(rows, columns, tile, width, call->Target, job->Ldc, accumulates);
+                        GemmPacking.StoreTransposed(rows, columns, tile, GemmTile.Columns, call->Target, job->Ldc, job->Accumulate || block > 0);
                     }
 
                     if (finishes)
                     {
                         GemmEpilogueKernel.Apply(job->Epilogue, row, rows, column, columns, job->C, job->Ldc);
                     }
-                }
-            }
-
-            private readonly void SetC(int row, int column, int width)
-            {
-                if (job->TransposeC)
-                {
-                    call->C = tile;
-                    call->Ldc = width;
-                    call->Target = job->C + (column * job->Ldc) + row;
-                    call->TargetStep = job->Ldc;
-                }
-                else
-                {
-                    call->C = job->C + (row * job->Ldc) + column;
                 }
             }
 

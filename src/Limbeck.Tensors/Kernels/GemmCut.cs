@@ -2,7 +2,7 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>How the tiles of a matrix product are cut into chunks, rows times columns of them, and their work into tasks.</summary>
 /// <remarks>
-/// A task is a chunk over all of k. Where tasks copy their operands (a weight gradient), large chunks copy least, but few large tasks leave threads waiting for the last one; so there,
+/// A task is a chunk over all of k. Where tasks copy A and perhaps B (a weight gradient), large chunks copy least, but few large tasks leave threads waiting for the last one; so there,
 /// with several threads, a task is one block of k of a chunk. The tasks of the first block come first, then those of the second: a chunk's sums go on where the block before has left them, in the order of k whoever computes them.
 /// </remarks>
 internal readonly struct GemmCut
@@ -19,7 +19,7 @@ internal readonly struct GemmCut
     // Where cores are shared, one of them is often slower than its fellow for a moment, and with many tasks the fellow waits little.
     private const long ChunksPerThread = 8;
 
-    // Where every task first copies what it multiplies (both operands lie the wrong way round, and k is long). With two, a thread that is a task behind does not stop the other.
+    // Where every task copies its strips of A, and perhaps its panels of B, before it multiplies them (k is long). With two, a thread that is a task behind does not stop the other.
     private const long CopiedChunksPerThread = 2;
 
     // Each chunk of tasks by blocks has a counter on the stack. So many chunks need no finer tasks.

@@ -1,8 +1,9 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>Brings operands of a matrix product into the order in which the tile reads them. Layout: see <see cref="GemmTile"/>.</summary>
+/// <summary>Brings operands of a matrix product into the order in which the tile reads them (layout: see <see cref="GemmTile"/>), and a transposed tile into that of C.</summary>
 internal static unsafe class GemmPacking
 {
     /// <summary>Packs one panel of B.</summary>
@@ -51,7 +52,7 @@ internal static unsafe class GemmPacking
 
     /// <summary>C = tile^T (+ C when accumulating).</summary>
     /// <param name="rows">Rows of the tile: C's columns.</param>
-    /// <param name="columns">Columns of the tile: C's rows.</param>
+    /// <param name="columns">Columns of the tile, a multiple of 4: C's rows.</param>
     /// <param name="tile">[rows, columns].</param>
     /// <param name="width">Distance of the tile's rows in floats.</param>
     /// <param name="c">[columns, rows].</param>
@@ -59,8 +60,9 @@ internal static unsafe class GemmPacking
     /// <param name="accumulate">Whether C is added to; else it is only written.</param>
     public static void StoreTransposed(int rows, int columns, float* tile, int width, float* c, nint ldc, bool accumulate)
     {
+        Debug.Assert(columns % 4 == 0, "C is transposed where its rows are a whole number of cache lines' floats.");
         int row = 0;
-        if (Cpu.Tier != CpuTier.Portable)
+        if (Cpu.Tier == CpuTier.Avx512)
         {
             for (; row <= rows - Lanes8.Count; row += Lanes8.Count)
             {
@@ -89,8 +91,7 @@ internal static unsafe class GemmPacking
     private static void StoreTransposed<V>(int columns, float* tile, nint width, float* c, nint ldc, bool accumulate)
         where V : struct, ILanes<V>
     {
-        int column = 0;
-        for (; column <= columns - 4; column += 4)
+        for (int column = 0; column < columns; column += 4)
         {
             V c0 = V.LoadGroups(tile, width);
             V c1 = V.LoadGroups(tile + width, width);
@@ -111,17 +112,6 @@ internal static unsafe class GemmPacking
             V.Store(c3, c + (3 * ldc));
             tile += 4;
             c += 4 * ldc;
-        }
-
-        for (; column < columns; column++)
-        {
-            for (int row = 0; row < V.Count; row++)
-            {
-                c[row] = accumulate ? c[row] + tile[row * width] : tile[row * width];
-            }
-
-            tile++;
-            c += ldc;
         }
     }
 

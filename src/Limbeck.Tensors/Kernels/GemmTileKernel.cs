@@ -11,7 +11,7 @@ namespace Limbeck.Tensors.Kernels;
 /// </summary>
 internal static unsafe class GemmTileKernel
 {
-    // The sum is cut into so many parts, and before each a row of C is fetched: all at once they would stall the tile, since a core waits
+    // The sum is cut into so many parts, and before each a row of C is fetched (or a part of its transposed target's rows): all at once they would stall the tile, since a core waits
     // for a few lines at a time only.
     private const int Parts = 8;
 

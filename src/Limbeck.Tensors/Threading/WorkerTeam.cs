@@ -6,9 +6,10 @@ namespace Limbeck.Tensors.Threading;
 
 /// <summary>A fixed team of threads that run the numbered tasks of one kernel together. The caller is one of the team.</summary>
 /// <remarks>
-/// What a task computes must depend on its number alone (and on what tasks of smaller numbers have left, if it waits for them), never on the number of threads or on which
-/// thread runs it: that is what makes results the same bits for any number of threads. Tasks are handed out one by one in the order of their numbers, so a task may wait for one
-/// of a smaller number, which is under way or done; and an uneven machine does not stall the team, and
+/// What a task computes must depend on its number alone (and on what tasks of smaller numbers have left, with <see cref="RunInOrder"/>), never on the number of threads or on which
+/// thread runs it: that is what makes results the same bits for any number of threads. Each thread begins with a share of its own, tasks that follow one another: where
+/// kernels cut their rows alike, it finds in its caches what it left there in the kernel before, and not in those of another core. A thread that has done its share
+/// takes the last tasks of others', so an uneven machine does not stall the team; and
 /// the caller waits for tasks, not for threads: a thread that the system has not woken yet delays nobody.
 /// Callers on several threads take turns. A call from inside a task runs on the calling thread alone.
 /// </remarks>
@@ -33,13 +34,15 @@ public sealed unsafe class WorkerTeam : IDisposable
     private readonly object caller = new();
     private delegate*<void*, int, int, void> body;
     private void* state;
-    private int taskCount;
     private int sleepers;
     private bool disposed;
 
-    // High half: number of the job. Low half: tasks of it not handed out yet. Both change in one atomic step, so a late worker can
-    // neither take a task of a job that is over nor read the fields above while they change.
-    private Padded ticket;
+    // What is left of each worker's share: the first task in the high half, then the end, and in the lowest bit whether others too take
+    // the first and not the last. One atomic step takes a task; all shares are empty while the fields above change.
+    private readonly Padded[] shares;
+
+    // Jobs begun.
+    private Padded jobs;
 
     // Tasks of the current job that are not done.
     private Padded pending;
@@ -52,6 +55,7 @@ public sealed unsafe class WorkerTeam : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
         workers = new Thread[threads - 1];
+        shares = GC.AllocateArray<Padded>(threads, pinned: true);
         for (int i = 0; i < workers.Length; i++)
         {
             int index = i + 1;
@@ -107,39 +111,19 @@ public sealed unsafe class WorkerTeam : IDisposable
     /// <summary>Number of threads, the caller included.</summary>
     public int Threads { get; }
 
-    /// <summary>Runs tasks 0..<paramref name="tasks"/>-1 and returns when all are done.</summary>
+    /// <summary>Runs tasks 0..<paramref name="tasks"/>-1, which are independent of each other, and returns when all are done.</summary>
     /// <param name="tasks">Number of tasks; none when 0 or less.</param>
     /// <param name="body">Called as body(state, task, worker); worker is 0..Threads-1, for per-thread scratch. It must not throw.</param>
     /// <param name="state">Passed on.</param>
     /// <exception cref="ObjectDisposedException">The team has ended.</exception>
-    public void Run(int tasks, delegate*<void*, int, int, void> body, void* state)
-    {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed), this);
-        if (currentTeam == this)
-        {
-            RunAlone(tasks, body, state, currentWorker);
-            return;
-        }
+    public void Run(int tasks, delegate*<void*, int, int, void> body, void* state) => Run(tasks, body, state, inOrder: false);
 
-        lock (caller)
-        {
-            WorkerTeam? outerTeam = currentTeam;
-            int outerWorker = currentWorker;
-            currentTeam = this;
-            currentWorker = 0;
-            if (tasks <= 1 || workers.Length == 0)
-            {
-                RunAlone(tasks, body, state, 0);
-            }
-            else
-            {
-                RunTogether(tasks, body, state);
-            }
-
-            currentTeam = outerTeam;
-            currentWorker = outerWorker;
-        }
-    }
+    /// <summary>The same for tasks that may wait for those of smaller numbers: a task is begun when all before it are.</summary>
+    /// <param name="tasks">Number of tasks; none when 0 or less.</param>
+    /// <param name="body">Called as body(state, task, worker); worker is 0..Threads-1, for per-thread scratch. It must not throw.</param>
+    /// <param name="state">Passed on.</param>
+    /// <exception cref="ObjectDisposedException">The team has ended.</exception>
+    public void RunInOrder(int tasks, delegate*<void*, int, int, void> body, void* state) => Run(tasks, body, state, inOrder: true);
 
     /// <summary>The same for tasks that are not kernels: they may allocate and throw.</summary>
     /// <param name="tasks">Number of tasks; none when 0 or less.</param>
@@ -206,6 +190,35 @@ public sealed unsafe class WorkerTeam : IDisposable
         }
     }
 
+    private void Run(int tasks, delegate*<void*, int, int, void> body, void* state, bool inOrder)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed), this);
+        if (currentTeam == this)
+        {
+            RunAlone(tasks, body, state, currentWorker);
+            return;
+        }
+
+        lock (caller)
+        {
+            WorkerTeam? outerTeam = currentTeam;
+            int outerWorker = currentWorker;
+            currentTeam = this;
+            currentWorker = 0;
+            if (tasks <= 1 || workers.Length == 0)
+            {
+                RunAlone(tasks, body, state, 0);
+            }
+            else
+            {
+                RunTogether(tasks, body, state, inOrder);
+            }
+
+            currentTeam = outerTeam;
+            currentWorker = outerWorker;
+        }
+    }
+
     private static void RunAlone(int tasks, delegate*<void*, int, int, void> body, void* state, int worker)
     {
         for (int task = 0; task < tasks; task++)
@@ -214,14 +227,18 @@ public sealed unsafe class WorkerTeam : IDisposable
         }
     }
 
-    private void RunTogether(int tasks, delegate*<void*, int, int, void> body, void* state)
+    private void RunTogether(int tasks, delegate*<void*, int, int, void> body, void* state, bool inOrder)
     {
         this.body = body;
         this.state = state;
-        taskCount = tasks;
         pending.Value = tasks;
-        long job = (ticket.Value >> 32) + 1;
-        Interlocked.Exchange(ref ticket.Value, (job << 32) | (uint)tasks);
+        for (int i = 0; i < Threads; i++)
+        {
+            long share = inOrder ? Share(0, i == 0 ? tasks : 0) | 1 : Share((long)tasks * i / Threads, (long)tasks * (i + 1) / Threads);
+            Volatile.Write(ref shares[i].Value, share);
+        }
+
+        Interlocked.Increment(ref jobs.Value);
         if (Volatile.Read(ref sleepers) > 0)
         {
             lock (bed)
@@ -238,22 +255,31 @@ public sealed unsafe class WorkerTeam : IDisposable
         }
     }
 
+    private static long Share(long first, long end) => (first << 32) | (end << 1);
+
+    // The own share from its beginning, then the others' from their ends.
     private void Drain(int worker)
     {
-        while (true)
+        for (int i = 0; i < Threads; i++)
         {
-            long seen = Volatile.Read(ref ticket.Value);
-            int left = (int)seen;
-            if (left == 0)
+            ref long share = ref shares[(worker + i) % Threads].Value;
+            while (true)
             {
-                return;
-            }
+                long seen = Volatile.Read(ref share);
+                int first = (int)(seen >> 32);
+                int end = (int)((uint)seen >> 1);
+                if (first == end)
+                {
+                    break;
+                }
 
-            if (Interlocked.CompareExchange(ref ticket.Value, seen - 1, seen) == seen)
-            {
-                // The job cannot end, nor its fields change, before the task just taken is done.
-                body(state, taskCount - left, worker);
-                Interlocked.Decrement(ref pending.Value);
+                bool takesFirst = i == 0 || (seen & 1) != 0;
+                if (Interlocked.CompareExchange(ref share, takesFirst ? seen + Share(1, 0) : seen - Share(0, 1), seen) == seen)
+                {
+                    // The job cannot end, nor its fields change, before the task just taken is done.
+                    body(state, takesFirst ? first : end - 1, worker);
+                    Interlocked.Decrement(ref pending.Value);
+                }
             }
         }
     }
@@ -264,13 +290,14 @@ public sealed unsafe class WorkerTeam : IDisposable
         currentWorker = index;
         while (!Volatile.Read(ref disposed))
         {
+            long job = Volatile.Read(ref jobs.Value);
             Drain(index);
             long start = Stopwatch.GetTimestamp();
-            while (Idle())
+            while (Idle(job))
             {
                 if (Stopwatch.GetTimestamp() - start > SpinTicks)
                 {
-                    Sleep();
+                    Sleep(job);
                     break;
                 }
 
@@ -279,15 +306,15 @@ public sealed unsafe class WorkerTeam : IDisposable
         }
     }
 
-    private bool Idle() => (int)Volatile.Read(ref ticket.Value) == 0 && !Volatile.Read(ref disposed);
+    private bool Idle(long job) => Volatile.Read(ref jobs.Value) == job && !Volatile.Read(ref disposed);
 
-    private void Sleep()
+    private void Sleep(long job)
     {
         lock (bed)
         {
-            // Announced before the last look at the ticket: either that look sees a new job or its caller sees a sleeper.
+            // Announced before the last look for a new job: either that look sees a new job or its caller sees a sleeper.
             Interlocked.Increment(ref sleepers);
-            while (Idle())
+            while (Idle(job))
             {
                 Monitor.Wait(bed);
             }

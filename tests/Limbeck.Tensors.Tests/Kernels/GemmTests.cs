@@ -101,34 +101,54 @@ public sealed unsafe class GemmTests : IDisposable
         }
     }
 
-    /// <summary>B read where it lies or copied, C computed transposed or not, whole or as two halves: the cut of the sums depends on none of it.</summary>
+    /// <summary>
+    /// B read where it lies or copied, C computed transposed or not: an element adds up the same blocks, of a length that the shape gives. Their
+    /// sums come from products of another form here, each a single chain.
+    /// </summary>
     [Theory]
-    [InlineData(40, 208, 1600)] // B's rows are whole lines.
-    [InlineData(208, 101, 1600)] // A's are, and B's are not: C^T is computed.
-    [InlineData(336, 33, 769)]
-    [InlineData(208, 312, 8)]
-    public void A_weight_gradients_bits_do_not_depend_on_where_its_operands_lie_nor_on_threads(int m, int n, int k)
+    [InlineData(40, 208, 1600, 768)] // B's rows are whole lines.
+    [InlineData(208, 101, 1600, 768)] // A's are, and B's are not: C^T is computed.
+    [InlineData(336, 33, 769, 768)]
+    [InlineData(208, 312, 8, 768)]
+    [InlineData(40, 200, 800, 384)] // Neither; with 8 floats more B's are.
+    [InlineData(24, 768, 800, 384)] // Lines that crowd in few sets of a cache.
+    public void A_weight_gradients_bits_do_not_depend_on_where_its_operands_lie_nor_on_threads(int m, int n, int k, int longestBlock)
     {
         var random = new Random(11);
         using GemmGuardedMatrix a = new GemmGuardedMatrix(k, m, m).Fill(random);
         using GemmGuardedMatrix b = new GemmGuardedMatrix(k, n, n).Fill(random);
         using GemmGuardedMatrix start = new GemmGuardedMatrix(m, n, n).Fill(random);
+        using GemmGuardedMatrix bias = new GemmGuardedMatrix(1, n, n).Fill(random);
         foreach (bool accumulate in new[] { false, true })
         {
-            int[]? expected = null;
+            using GemmGuardedMatrix expected = accumulate ? Copy(start, 0, 0) : new GemmGuardedMatrix(m, n, n);
+            SumOfBlocks(a, b, expected, accumulate, longestBlock);
             foreach (int threads in new[] { 1, 2, 3, 5 })
             {
                 using var some = new WorkerTeam(threads);
-                for (int extra = 0; extra < 3; extra++)
+
+                // Rows one float longer, in memory that begins within a line; or eight longer, in memory that begins a line.
+                foreach ((int longer, int misalignment) in new[] { (0, 0), (1, 1), (8, 0), (2, 2) })
                 {
-                    // Rows one float longer; then memory that begins within a line.
-                    using GemmGuardedMatrix aHere = Copy(a, extra % 2, extra);
-                    using GemmGuardedMatrix bHere = Copy(b, extra % 2, extra);
-                    using GemmGuardedMatrix c = Copy(start, extra, extra);
+                    using GemmGuardedMatrix aHere = Copy(a, longer, misalignment);
+                    using GemmGuardedMatrix bHere = Copy(b, longer, misalignment);
+
+                    // Not a number where nothing is to be added to.
+                    using GemmGuardedMatrix c = accumulate ? Copy(start, longer, misalignment) : new GemmGuardedMatrix(m, n, n + longer, misalignment);
                     Gemm.Multiply(true, false, m, n, k, aHere.Data, aHere.Stride, bHere.Data, bHere.Stride, c.Data, c.Stride, accumulate, default, some);
-                    expected ??= c.Bits();
-                    Assert.Equal(expected, c.Bits());
+                    Assert.Equal(expected.Bits(), c.Bits());
                     Assert.True(c.CanariesAreIntact());
+                }
+            }
+
+            // An epilogue is applied to the same sums.
+            using GemmGuardedMatrix withBias = accumulate ? Copy(start, 0, 0) : new GemmGuardedMatrix(m, n, n);
+            Gemm.Multiply(true, false, m, n, k, a.Data, m, b.Data, n, withBias.Data, n, accumulate, new GemmEpilogue { Bias = bias.Data }, team);
+            for (int i = 0; i < m; i++)
+            {
+                for (int j = 0; j < n; j++)
+                {
+                    Assert.Equal(expected[i, j] + bias[0, j], withBias[i, j]);
                 }
             }
         }
@@ -139,7 +159,8 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(200, 312, 1200)]
     [InlineData(16, 1200, 312)]
     [InlineData(312, 130, 8200)]
-    [InlineData(96, 800, 400)]
+    [InlineData(96, 800, 800)]
+    [InlineData(96, 768, 800)]
     public void The_bits_do_not_depend_on_the_number_of_threads(int m, int n, int k)
     {
         var random = new Random(7);
@@ -294,10 +315,10 @@ public sealed unsafe class GemmTests : IDisposable
     public void A_product_inside_a_task_of_the_same_team_is_computed_by_the_calling_thread()
     {
         // A weight gradient of three blocks of k: on one thread its tasks wait for nobody.
-        using GemmGuardedMatrix a = new GemmGuardedMatrix(800, 60, 60).Fill(new Random(1));
-        using GemmGuardedMatrix b = new GemmGuardedMatrix(800, 80, 80).Fill(new Random(2));
+        using GemmGuardedMatrix a = new GemmGuardedMatrix(1600, 60, 60).Fill(new Random(1));
+        using GemmGuardedMatrix b = new GemmGuardedMatrix(1600, 80, 80).Fill(new Random(2));
         using var expected = new GemmGuardedMatrix(60, 80, 80);
-        Gemm.Multiply(true, false, 60, 80, 800, a.Data, 60, b.Data, 80, expected.Data, 80, false, default, team);
+        Gemm.Multiply(true, false, 60, 80, 1600, a.Data, 60, b.Data, 80, expected.Data, 80, false, default, team);
         var results = new GemmGuardedMatrix[8];
         float** pointers = stackalloc float*[10];
         pointers[8] = a.Data;
@@ -365,13 +386,36 @@ public sealed unsafe class GemmTests : IDisposable
     private static void MultiplyInTask(void* state, int task, int worker)
     {
         float** pointers = (float**)state;
-        Gemm.Multiply(true, false, 60, 80, 800, pointers[8], 60, pointers[9], 80, pointers[task], 80, false, default, nestedTeam!);
+        Gemm.Multiply(true, false, 60, 80, 1600, pointers[8], 60, pointers[9], 80, pointers[task], 80, false, default, nestedTeam!);
     }
 
     private static GemmGuardedMatrix Stored(bool transposed, int rows, int columns, int extra, Random random)
     {
         int width = transposed ? rows : columns;
         return new GemmGuardedMatrix(transposed ? columns : rows, width, Math.Max(1, width + extra), extra).Fill(random);
+    }
+
+    // A^T B (+ C), block by block of k.
+    private void SumOfBlocks(GemmGuardedMatrix a, GemmGuardedMatrix b, GemmGuardedMatrix c, bool accumulate, int longestBlock)
+    {
+        (int k, int m, int n) = (a.Rows, a.Columns, b.Columns);
+        using var turned = new GemmGuardedMatrix(m, k, k);
+        for (int i = 0; i < m; i++)
+        {
+            for (int p = 0; p < k; p++)
+            {
+                turned[i, p] = a[p, i];
+            }
+        }
+
+        int blocks = (k + longestBlock - 1) / longestBlock;
+        int length = (k + blocks - 1) / blocks;
+        for (int first = 0; first < k; first += length)
+        {
+            Gemm.Multiply(
+                false, false, m, n, Math.Min(length, k - first), turned.Data + first, k, b.Data + ((nint)first * n), n, c.Data, c.Stride,
+                accumulate || first > 0, default, team);
+        }
     }
 
     private static GemmGuardedMatrix Copy(GemmGuardedMatrix matrix, int longer, int misalignment)

@@ -27,6 +27,63 @@ public sealed unsafe class WorkerTeamTests
         }
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(5)]
+    public void Each_worker_begins_with_its_own_share_and_takes_the_last_tasks_of_others(int threads)
+    {
+        using var team = new WorkerTeam(threads);
+        const int Tasks = 64;
+        int* order = stackalloc int[Tasks + 1];
+        int* workers = stackalloc int[Tasks];
+        int** state = stackalloc int*[] { order, workers };
+        int own = 0;
+        for (int job = 0; job < 200; job++)
+        {
+            order[Tasks] = 0;
+            team.Run(Tasks, &Note, state);
+            int[] last = [.. Enumerable.Repeat(-1, threads * threads)];
+            for (int i = 0; i < Tasks; i++)
+            {
+                int task = order[i];
+                int worker = workers[task];
+                int share = Enumerable.Range(0, threads).First(w => task < Tasks * (w + 1) / threads);
+                ref int before = ref last[(worker * threads) + share];
+                Assert.True(before < 0 || (share == worker ? task > before : task < before), $"worker {worker} took {task} after {before} of share {share}");
+                before = task;
+                own += share == worker ? 1 : 0;
+            }
+        }
+
+        // A worker that sleeps leaves its share to others, which is rare.
+        Assert.True(own > 100 * Tasks / threads, $"{own} of {200 * Tasks} tasks were done by those whose share they were in");
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void In_order_a_task_is_begun_when_all_of_smaller_numbers_are(int threads)
+    {
+        using var team = new WorkerTeam(threads);
+        const int Tasks = 64;
+        int* order = stackalloc int[Tasks + 1];
+        int* workers = stackalloc int[Tasks];
+        int** state = stackalloc int*[] { order, workers };
+        for (int job = 0; job < 200; job++)
+        {
+            order[Tasks] = 0;
+            team.RunInOrder(Tasks, &Note, state);
+            for (int i = 0; i < Tasks; i++)
+            {
+                // Each other worker may have taken a task and not noted it yet.
+                Assert.True(order[i] < i + threads, $"task {order[i]} was begun after {i} others");
+            }
+
+            Assert.Equal(Enumerable.Range(0, Tasks), new Span<int>(order, Tasks).ToArray().Order());
+        }
+    }
+
     [Fact]
     public void A_team_that_has_gone_to_sleep_wakes_up()
     {
@@ -126,6 +183,16 @@ public sealed unsafe class WorkerTeamTests
     {
         int count = 0;
         team.Run(1, &Count, &count);
+    }
+
+    // The order in which tasks are begun, and by whom.
+    private static void Note(void* state, int task, int worker)
+    {
+        int* order = ((int**)state)[0];
+        int* workers = ((int**)state)[1];
+        workers[task] = worker;
+        order[Interlocked.Increment(ref order[64]) - 1] = task;
+        Thread.SpinWait(20);
     }
 
     private static void Count(void* state, int task, int worker) => Interlocked.Increment(ref ((int*)state)[task]);
