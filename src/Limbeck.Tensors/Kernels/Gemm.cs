@@ -10,7 +10,7 @@ namespace Limbeck.Tensors.Kernels;
 /// where it lies when a single strip would read it). A row-major A is read where it lies. Where A is stored transposed and B is not (a weight
 /// gradient, whose operands are both large), a task packs what it needs while it multiplies: its first tile of a strip copies A, its first tile
 /// of a panel copies B, unless B's rows are whole cache lines (and not a multiple of four lines apart, which would crowd them into few sets of a cache): they are read where they lie.
-/// If B's rows are not whole lines and A's are, C^T = B^T A is computed in the same way, and each tile is transposed on its way to C: the sums are the same.
+/// If B's rows are not whole lines and A's are, C^T = B^T A is computed in the same way and transposed in the end: the sums are the same.
 /// NaN and infinities travel as IEEE 754 says. With <see cref="Precision.Bf16"/> the same holds of the rounded operands; how it is computed is told in Bf16Gemm and Bf16Dot.
 /// </remarks>
 public static unsafe class Gemm
@@ -209,7 +209,7 @@ public static unsafe class Gemm
         public bool TransposeA;
         public bool TransposeB;
 
-        // A and B, M and N have changed places: the product is C transposed.
+        // A and B, M and N have changed places: the product is C transposed, summed up in other memory, [M, N], until the last block of k brings its tiles to C.
         public bool TransposeC;
         public int LongestBlockOfK;
         public bool Accumulate;
@@ -217,6 +217,8 @@ public static unsafe class Gemm
 
         // Panels from firstPanel on; null when tasks pack for themselves.
         public float* PackedB;
+
+        private float* transposed;
 
         private GemmPanels panels;
         private int firstPanel;
@@ -235,6 +237,7 @@ public static unsafe class Gemm
         {
             panels = new GemmPanels(N);
             endPanel = panels.Count;
+            transposed = TransposeC ? GemmWorkspace.ForCaller((long)M * N) : null;
             MultiplyPanels(team);
         }
 
@@ -335,7 +338,6 @@ public static unsafe class Gemm
             private readonly int firstPanel;
             private readonly int endPanel;
             private readonly bool packsA;
-            private readonly float* tile;
             private readonly float* panelCopy;
             private readonly float* stripCopies;
             private int block;
@@ -349,20 +351,13 @@ public static unsafe class Gemm
                 this.firstPanel = firstPanel;
                 this.endPanel = endPanel;
                 packsA = job->TransposeA && endPanel - firstPanel > 1;
-                nint tileFloats = job->TransposeC ? GemmTile.Rows * GemmTile.Columns : 0;
                 nint panelFloats = job->PackedB == null ? (nint)GemmTile.Columns * job->blockK : 0;
                 nint stripFloats = packsA ? (nint)(endRow - firstRow + GemmTile.Rows) * job->blockK : 0;
-                tile = GemmWorkspace.ForTask(tileFloats + panelFloats + stripFloats);
-                panelCopy = tile + tileFloats;
+                panelCopy = GemmWorkspace.ForTask(panelFloats + stripFloats);
                 stripCopies = panelCopy + panelFloats;
                 call->Scale = 1f;
-                call->Ldc = job->Ldc;
-                if (job->TransposeC)
-                {
-                    call->C = tile;
-                    call->Ldc = GemmTile.Columns;
-                    call->TargetStep = job->Ldc;
-                }
+                call->Ldc = job->TransposeC ? job->N : job->Ldc;
+                call->TargetStep = job->Ldc;
             }
 
             public void Multiply()
@@ -381,7 +376,7 @@ public static unsafe class Gemm
             {
                 block = first;
                 call->K = Math.Min(job->blockK, job->K - block);
-                call->Accumulate = !job->TransposeC && (job->Accumulate || block > 0);
+                call->Accumulate = job->Accumulate || block > 0;
                 for (int panel = firstPanel; panel < endPanel; panel++)
                 {
                     MultiplyPanel(panel);
@@ -418,17 +413,17 @@ public static unsafe class Gemm
                     }
                 }
 
-                bool finishes = block + call->K == job->K && !job->Epilogue.IsEmpty;
+                bool last = block + call->K == job->K;
+                bool finishes = last && !job->Epilogue.IsEmpty;
                 for (int row = firstRow; row < endRow; row += GemmTile.Rows)
                 {
                     int rows = Math.Min(GemmTile.Rows, endRow - row);
-                    if (job->TransposeC)
+                    float* target = job->C + (column * job->Ldc) + row;
+                    call->C = job->TransposeC ? job->transposed + (row * call->Ldc) + column : job->C + (row * job->Ldc) + column;
+                    call->Target = job->TransposeC && last ? target : null;
+                    if (job->TransposeC && job->Accumulate && block == 0)
                     {
-                        call->Target = job->C + (column * job->Ldc) + row;
-                    }
-                    else
-                    {
-                        call->C = job->C + (row * job->Ldc) + column;
+                        GemmPacking.Transpose(columns, rows, target, job->Ldc, call->C, call->Ldc);
                     }
 
                     bool packsStrip = packsA && panel == firstPanel;
@@ -458,9 +453,9 @@ public static unsafe class Gemm
                         GemmTile.Run(rows, vectors, call);
                     }
 
-                    if (job->TransposeC)
+                    if (job->TransposeC && last)
                     {
-                        GemmPacking.StoreTransposed(rows, columns, tile, GemmTile.Columns, call->Target, job->Ldc, job->Accumulate || block > 0);
+                        GemmPacking.Transpose(rows, columns, call->C, call->Ldc, target, job->Ldc);
                     }
 
                     if (finishes)

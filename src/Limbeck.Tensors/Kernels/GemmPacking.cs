@@ -1,9 +1,8 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>Brings operands of a matrix product into the order in which the tile reads them (layout: see <see cref="GemmTile"/>), and a transposed tile into that of C.</summary>
+/// <summary>Brings operands of a matrix product into the order in which the tile reads them (layout: see <see cref="GemmTile"/>), and a tile of the transposed C into that of C.</summary>
 internal static unsafe class GemmPacking
 {
     /// <summary>Packs one panel of B.</summary>
@@ -50,68 +49,64 @@ internal static unsafe class GemmPacking
         }
     }
 
-    /// <summary>C = tile^T (+ C when accumulating).</summary>
-    /// <param name="rows">Rows of the tile: C's columns.</param>
-    /// <param name="columns">Columns of the tile, a multiple of 4: C's rows.</param>
-    /// <param name="tile">[rows, columns].</param>
-    /// <param name="width">Distance of the tile's rows in floats.</param>
-    /// <param name="c">[columns, rows].</param>
-    /// <param name="ldc">Distance of C's rows in floats.</param>
-    /// <param name="accumulate">Whether C is added to; else it is only written.</param>
-    public static void StoreTransposed(int rows, int columns, float* tile, int width, float* c, nint ldc, bool accumulate)
+    /// <summary>target = source^T.</summary>
+    /// <param name="rows">Rows of the source: the target's columns.</param>
+    /// <param name="columns">Columns of the source: the target's rows.</param>
+    /// <param name="source">[rows, columns].</param>
+    /// <param name="sourceRow">Distance of the source's rows in floats.</param>
+    /// <param name="target">[columns, rows]; may not overlap the source.</param>
+    /// <param name="targetRow">Distance of the target's rows in floats.</param>
+    public static void Transpose(int rows, int columns, float* source, nint sourceRow, float* target, nint targetRow)
     {
-        Debug.Assert(columns % 4 == 0, "C is transposed where its rows are a whole number of cache lines' floats.");
         int row = 0;
         if (Cpu.Tier == CpuTier.Avx512)
         {
             for (; row <= rows - Lanes8.Count; row += Lanes8.Count)
             {
-                StoreTransposed<Lanes8>(columns, tile + (row * width), width, c + row, ldc, accumulate);
+                TransposeRows<Lanes8>(columns, source + (row * sourceRow), sourceRow, target + row, targetRow);
             }
         }
 
         for (; row <= rows - Lanes4.Count; row += Lanes4.Count)
         {
-            StoreTransposed<Lanes4>(columns, tile + (row * width), width, c + row, ldc, accumulate);
+            TransposeRows<Lanes4>(columns, source + (row * sourceRow), sourceRow, target + row, targetRow);
         }
 
-        for (; row < rows; row++)
+        TransposeFew(rows - row, columns, source + (row * sourceRow), sourceRow, target + row, targetRow);
+    }
+
+    // As many rows of the source as there are lanes.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeRows<V>(int columns, float* source, nint sourceRow, float* target, nint targetRow)
+        where V : struct, ILanes<V>
+    {
+        int column = 0;
+        for (; column <= columns - 4; column += 4)
+        {
+            V t0 = V.LoadGroups(source, sourceRow);
+            V t1 = V.LoadGroups(source + sourceRow, sourceRow);
+            V t2 = V.LoadGroups(source + (2 * sourceRow), sourceRow);
+            V t3 = V.LoadGroups(source + (3 * sourceRow), sourceRow);
+            V.TransposeGroups(ref t0, ref t1, ref t2, ref t3);
+            V.Store(t0, target);
+            V.Store(t1, target + targetRow);
+            V.Store(t2, target + (2 * targetRow));
+            V.Store(t3, target + (3 * targetRow));
+            source += 4;
+            target += 4 * targetRow;
+        }
+
+        TransposeFew(V.Count, columns - column, source, sourceRow, target, targetRow);
+    }
+
+    private static void TransposeFew(int rows, int columns, float* source, nint sourceRow, float* target, nint targetRow)
+    {
+        for (int row = 0; row < rows; row++)
         {
             for (int column = 0; column < columns; column++)
             {
-                float value = tile[(row * width) + column];
-                float* target = c + (column * ldc) + row;
-                *target = accumulate ? *target + value : value;
+                target[(column * targetRow) + row] = source[(row * sourceRow) + column];
             }
-        }
-    }
-
-    // As many rows of the tile as there are lanes.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void StoreTransposed<V>(int columns, float* tile, nint width, float* c, nint ldc, bool accumulate)
-        where V : struct, ILanes<V>
-    {
-        for (int column = 0; column < columns; column += 4)
-        {
-            V c0 = V.LoadGroups(tile, width);
-            V c1 = V.LoadGroups(tile + width, width);
-            V c2 = V.LoadGroups(tile + (2 * width), width);
-            V c3 = V.LoadGroups(tile + (3 * width), width);
-            V.TransposeGroups(ref c0, ref c1, ref c2, ref c3);
-            if (accumulate)
-            {
-                c0 = V.Load(c) + c0;
-                c1 = V.Load(c + ldc) + c1;
-                c2 = V.Load(c + (2 * ldc)) + c2;
-                c3 = V.Load(c + (3 * ldc)) + c3;
-            }
-
-            V.Store(c0, c);
-            V.Store(c1, c + ldc);
-            V.Store(c2, c + (2 * ldc));
-            V.Store(c3, c + (3 * ldc));
-            tile += 4;
-            c += 4 * ldc;
         }
     }
 

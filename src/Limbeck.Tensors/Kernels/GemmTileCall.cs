@@ -27,7 +27,7 @@ internal unsafe struct GemmTileCall
     /// <summary>Distance of C's rows in floats.</summary>
     public nint Ldc;
 
-    /// <summary>Where C, which is then only a stop, goes from there, transposed: its rows are fetched, one for each column of the tile. Null: C is where the tile stays.</summary>
+    /// <summary>Where the tile will be brought to from C, transposed: its rows are fetched instead of C's, one for each column of the tile. Null: nowhere.</summary>
     public float* Target;
 
     /// <summary>Distance of the target's rows in floats.</summary>
