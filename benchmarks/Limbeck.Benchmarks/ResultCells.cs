@@ -112,7 +112,7 @@ internal static class ResultCells
             alone. `init pca`: embeddings from the teacher's principal components, layers and head random. `general`: the student of a general distillation,
             its head fitted to the teacher's before the prediction stage; `(lines)`: that of docs/embedders.md, which has seen single lines only, no pairs. `augmented`: the intermediate stage draws as many tokens from augmented rows.
 
-            Cells whose command says `--precision bf16` were trained with it (all of table `ablation`), the others in float32; scoring is always float32. The general students of `ablation` (the corpus is 28 MB of English sentences):
+            Cells whose command says `--precision bf16` were trained with it (all of table `ablation`), the others in float32; scoring is always float32. The general students of `ablation` (the corpus is 28 MB of English sentences; tinybert2-192's with its own `--student-model`):
 
             ```
             limbeck compress --stage general --teacher-model all-MiniLM-L6-v2 --student-model tinybert3-312 --student-init fitted --train-corpus general.txt --segments pairs --max-tokens 8400000 --dropout 0 \
@@ -123,7 +123,7 @@ internal static class ResultCells
             The augmented rows, with the masked language model of docs/pretrain.md: `limbeck augment --model minilm-mlm --task TASK --data-dir GLUE_DIR --content-words --n N`, N 20 for CoLA, 10 for the others; SST-2's with `--precision bf16`.
 
             All students learn from the teacher of seed 1. Its five cells were made twice, on different days and machines of one kind, with the same answer to every dev row. (All lines of `ablation` are of builds whose products cut their sums at 768 steps; later ones
-            cut them at 1,536, so that a repetition agrees in the seeds' spread and not to the bit.)
+            cut them at 1,536, so that a repetition agrees in the seeds' spread and not to the bit. Those of `parts` are of such later builds.)
 
 
             """ + ResultsPage.Render(Directory.GetFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).SelectMany(file => new ResultsFile(file).Read()));
