@@ -391,6 +391,7 @@ public static unsafe class Gemm
                 int vectors = width / GemmTile.Lane;
                 call->Last = columns - width + GemmTile.Lane;
                 bool packsB = false;
+                bool doubled = GemmTile.IsDoubled(columns, width);
                 call->BStep = width;
                 if (job->PackedB != null)
                 {
@@ -447,6 +448,10 @@ public static unsafe class Gemm
                     {
                         call->Packed = StripCopy(row);
                         GemmTile.RunPackingA(vectors, call);
+                    }
+                    else if (doubled && rows == GemmTile.Rows)
+                    {
+                        GemmTile.RunDoubled(vectors, call);
                     }
                     else
                     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Limbeck.Tensors.Kernels;
 
@@ -12,7 +13,7 @@ internal static unsafe class GemmPacking
     /// <param name="k">Rows of B.</param>
     /// <param name="b">The first of the panel's elements in the source.</param>
     /// <param name="ldb">Distance of the source's stored rows in floats.</param>
-    /// <param name="panel">Receives [k, width].</param>
+    /// <param name="panel">Receives [k, width]; what lies beyond the columns, see <see cref="GemmTile"/>.</param>
     public static void PackPanel(bool transposed, int columns, int width, int k, float* b, nint ldb, float* panel)
     {
         switch (Cpu.Tier)
@@ -128,6 +129,7 @@ internal static unsafe class GemmPacking
         where V : struct, ILanes<V>
     {
         int whole = columns / V.Count * V.Count;
+        bool doubled = GemmTile.IsDoubled(columns, width);
         for (int p = 0; p < k; p++)
         {
             for (int x = 0; x < whole; x += V.Count)
@@ -138,6 +140,10 @@ internal static unsafe class GemmPacking
             if (whole < width)
             {
                 V.Store(V.Load(b + whole, columns - whole), panel + whole);
+                if (doubled)
+                {
+                    V.Store(V.Load(b + whole, columns - whole), panel + whole + (V.Count / 2), V.Count / 2);
+                }
             }
 
             b += ldb;
@@ -145,7 +151,6 @@ internal static unsafe class GemmPacking
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackStoredColumns<V>(int columns, int width, int k, float* b, nint ldb, float* panel)
         where V : struct, ILanes<V>
     {
@@ -154,33 +159,65 @@ internal static unsafe class GemmPacking
             float* source = b + (x * ldb);
             float* target = panel + x;
             int lanes = Math.Min(V.Count, columns - x);
-            int p = 0;
             if (lanes == V.Count)
             {
-                for (; p <= k - 4; p += 4)
-                {
-                    V r0 = V.LoadGroups(source + p, ldb);
-                    V r1 = V.LoadGroups(source + p + ldb, ldb);
-                    V r2 = V.LoadGroups(source + p + (2 * ldb), ldb);
-                    V r3 = V.LoadGroups(source + p + (3 * ldb), ldb);
-                    V.TransposeGroups(ref r0, ref r1, ref r2, ref r3);
-                    V.Store(r0, target);
-                    V.Store(r1, target + width);
-                    V.Store(r2, target + (2 * width));
-                    V.Store(r3, target + (3 * width));
-                    target += 4 * width;
-                }
+                PackVector<V>(k, source, ldb, target, width);
+                continue;
             }
 
-            for (; p < k; p++)
+            int packed = 0;
+            if (lanes >= Lanes8.Count && V.Count > Lanes8.Count)
             {
-                for (int i = 0; i < V.Count; i++)
+                PackVector<Lanes8>(k, source, ldb, target, width);
+                packed = Lanes8.Count;
+            }
+
+            bool doubled = GemmTile.IsDoubled(columns, width);
+            for (int p = 0; p < k; p++)
+            {
+                for (int i = packed; i < V.Count; i++)
                 {
                     target[i] = i < lanes ? source[(i * ldb) + p] : 0f;
                 }
 
+                if (doubled)
+                {
+                    Vector256.Load(target).Store(target + Lanes8.Count);
+                }
+
                 target += width;
             }
+        }
+    }
+
+    // As many columns as there are lanes.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackVector<V>(int k, float* source, nint ldb, float* target, nint width)
+        where V : struct, ILanes<V>
+    {
+        int p = 0;
+        for (; p <= k - 4; p += 4)
+        {
+            V r0 = V.LoadGroups(source + p, ldb);
+            V r1 = V.LoadGroups(source + p + ldb, ldb);
+            V r2 = V.LoadGroups(source + p + (2 * ldb), ldb);
+            V r3 = V.LoadGroups(source + p + (3 * ldb), ldb);
+            V.TransposeGroups(ref r0, ref r1, ref r2, ref r3);
+            V.Store(r0, target);
+            V.Store(r1, target + width);
+            V.Store(r2, target + (2 * width));
+            V.Store(r3, target + (3 * width));
+            target += 4 * width;
+        }
+
+        for (; p < k; p++)
+        {
+            for (int i = 0; i < V.Count; i++)
+            {
+                target[i] = source[(i * ldb) + p];
+            }
+
+            target += width;
         }
     }
 }

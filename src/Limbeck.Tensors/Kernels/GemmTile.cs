@@ -12,7 +12,7 @@ namespace Limbeck.Tensors.Kernels;
 /// <remarks>
 /// Packed B, for B of [k, n]: the columns are cut into panels (<see cref="GemmPanels"/>: 3 vectors wide, the last ones narrower, each a
 /// whole number of vectors). The panel that starts at column j and has w columns lies at packed + j*k and is a [k, w] matrix without
-/// gaps. Columns beyond n are zero. So a panel may be cut in k by moving the pointer by w for each step.
+/// gaps. Columns beyond n are zero, but if the last of several vectors has at most 8 of 16 lanes, its lower half is there twice (<see cref="IsDoubled"/>). So a panel may be cut in k by moving the pointer by w for each step.
 /// Every element of C is one chain of multiply-adds in the order of k, whatever the tile that computes it: cutting m or n in another way
 /// gives the same bits.
 /// </remarks>
@@ -33,6 +33,9 @@ internal static unsafe class GemmTile
         CpuTier.Avx2 => PackingTable<Lanes8, N4>(),
         _ => AdvSimd.Arm64.IsSupported ? PackingTable<Lanes4, N8>() : PackingTable<Lanes4, N4>(),
     };
+
+    // By vectors - 2, for panels that are doubled.
+    private static readonly delegate*<GemmTileCall*, void>[] Doubled = [&GemmTileKernel.RunDoubled<N2>, &GemmTileKernel.RunDoubled<N3>];
 
     /// <summary>Floats in a vector: 16, 8 or 4.</summary>
     public static int Lane { get; } = Cpu.Tier switch
@@ -94,6 +97,17 @@ internal static unsafe class GemmTile
         Debug.Assert(rows >= 1 && rows <= Rows && vectors is >= 1 and <= 3);
         Plain[(rows * 3) + vectors - 4](call);
     }
+
+    /// <summary>Whether a packed panel holds the lower half of its last vector twice.</summary>
+    /// <param name="columns">Columns that it has.</param>
+    /// <param name="width">Its width, a whole number of vectors.</param>
+    public static bool IsDoubled(int columns, int width) => Lane == 16 && width > Lane && columns <= width - (Lane / 2);
+
+    /// <summary>One tile of all rows and a panel that <see cref="IsDoubled"/>: the same sums as <see cref="Run(int, int, GemmTileCall*)"/> has, sooner.</summary>
+    /// <param name="vectors">Vectors of the panel, 2 or 3.</param>
+    /// <param name="call">Operands; Packed is not used.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RunDoubled(int vectors, GemmTileCall* call) => Doubled[vectors - 2](call);
 
     /// <summary>One tile of all rows that copies its strip of A to Packed: <see cref="Rows"/> floats a step. A's rows must be 1 apart.</summary>
     /// <param name="vectors">Vectors of the panel, 1..3.</param>

@@ -212,6 +212,127 @@ internal static unsafe class GemmTileKernel
         }
     }
 
+    /// <summary>
+    /// The same tile of 8 rows and 16 lanes, nothing packed on the way, for a panel whose last vector holds its lower half twice: of it two rows share an
+    /// accumulator, so that no lane works for nothing. Each element is the same chain.
+    /// </summary>
+    /// <typeparam name="W">Vectors in a row of the panel, <see cref="N2"/> or <see cref="N3"/>.</typeparam>
+    /// <param name="call">Operands; Last is 1..8.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    internal static void RunDoubled<W>(GemmTileCall* call)
+        where W : unmanaged
+    {
+        Vector512<float> c00 = default, c01 = default;
+        Vector512<float> c10 = default, c11 = default;
+        Vector512<float> c20 = default, c21 = default;
+        Vector512<float> c30 = default, c31 = default;
+        Vector512<float> c40 = default, c41 = default;
+        Vector512<float> c50 = default, c51 = default;
+        Vector512<float> c60 = default, c61 = default;
+        Vector512<float> c70 = default, c71 = default;
+        Vector512<float> h0 = default, h1 = default, h2 = default, h3 = default;
+        Vector512<float> upper = Vector512.Create(Vector256<float>.Zero, Vector256<int>.AllBitsSet.AsSingle());
+
+        nint row = call->ARow;
+        nint step = call->AStep;
+        nint bStep = call->BStep;
+        float* a0 = call->A;
+        float* a1 = a0 + (1 * row);
+        float* a2 = a0 + (2 * row);
+        float* a3 = a0 + (3 * row);
+        float* a4 = a0 + (4 * row);
+        float* a5 = a0 + (5 * row);
+        float* a6 = a0 + (6 * row);
+        float* a7 = a0 + (7 * row);
+        float* b = call->B;
+        float* ahead = call->Ahead;
+        nint aheadStep = call->AheadStep;
+        nint left = call->K;
+        nint part = (left + Parts - 1) / Parts;
+        nint p = 0;
+        for (int done = 0; done < Parts; done++)
+        {
+            PrefetchRow<Lanes16, N8, W>(call, done);
+            nint count = Math.Min(part, left);
+            left -= count;
+            for (; count > 0; count--)
+            {
+                Vector512<float> b0 = Vector512.Load(b);
+                Vector512<float> b1 = sizeof(W) > 2 ? Vector512.Load(b + 16) : default;
+                Vector512<float> half = Vector512.Load(b + (16 * (sizeof(W) - 1)));
+                PrefetchFar(ahead);
+                ahead += aheadStep;
+                b += bStep;
+                {
+                    var x = Vector512.Create(a0[p]);
+                    var y = Vector512.Create(a1[p]);
+                    c00 = Avx512F.FusedMultiplyAdd(x, b0, c00);
+                    c01 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(x, b1, c01) : c01;
+                    c10 = Avx512F.FusedMultiplyAdd(y, b0, c10);
+                    c11 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(y, b1, c11) : c11;
+                    h0 = Avx512F.FusedMultiplyAdd(Vector512.ConditionalSelect(upper, y, x), half, h0);
+                }
+
+                {
+                    var x = Vector512.Create(a2[p]);
+                    var y = Vector512.Create(a3[p]);
+                    c20 = Avx512F.FusedMultiplyAdd(x, b0, c20);
+                    c21 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(x, b1, c21) : c21;
+                    c30 = Avx512F.FusedMultiplyAdd(y, b0, c30);
+                    c31 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(y, b1, c31) : c31;
+                    h1 = Avx512F.FusedMultiplyAdd(Vector512.ConditionalSelect(upper, y, x), half, h1);
+                }
+
+                {
+                    var x = Vector512.Create(a4[p]);
+                    var y = Vector512.Create(a5[p]);
+                    c40 = Avx512F.FusedMultiplyAdd(x, b0, c40);
+                    c41 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(x, b1, c41) : c41;
+                    c50 = Avx512F.FusedMultiplyAdd(y, b0, c50);
+                    c51 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(y, b1, c51) : c51;
+                    h2 = Avx512F.FusedMultiplyAdd(Vector512.ConditionalSelect(upper, y, x), half, h2);
+                }
+
+                {
+                    var x = Vector512.Create(a6[p]);
+                    var y = Vector512.Create(a7[p]);
+                    c60 = Avx512F.FusedMultiplyAdd(x, b0, c60);
+                    c61 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(x, b1, c61) : c61;
+                    c70 = Avx512F.FusedMultiplyAdd(y, b0, c70);
+                    c71 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(y, b1, c71) : c71;
+                    h3 = Avx512F.FusedMultiplyAdd(Vector512.ConditionalSelect(upper, y, x), half, h3);
+                }
+                p += step;
+            }
+        }
+
+        float* c = call->C;
+        nint ldc = call->Ldc;
+        StoreDoubled<W>(c + (0 * ldc), c00, c01, h0.GetLower(), call);
+        StoreDoubled<W>(c + (1 * ldc), c10, c11, h0.GetUpper(), call);
+        StoreDoubled<W>(c + (2 * ldc), c20, c21, h1.GetLower(), call);
+        StoreDoubled<W>(c + (3 * ldc), c30, c31, h1.GetUpper(), call);
+        StoreDoubled<W>(c + (4 * ldc), c40, c41, h2.GetLower(), call);
+        StoreDoubled<W>(c + (5 * ldc), c50, c51, h2.GetUpper(), call);
+        StoreDoubled<W>(c + (6 * ldc), c60, c61, h3.GetLower(), call);
+        StoreDoubled<W>(c + (7 * ldc), c70, c71, h3.GetUpper(), call);
+    }
+
+    // A row of it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreDoubled<W>(float* c, Vector512<float> c0, Vector512<float> c1, Vector256<float> half, GemmTileCall* call)
+        where W : unmanaged
+    {
+        StoreRow<Lanes16, N1>(c, new Lanes16(c0), default, default, Lanes16.Create(call->Scale), Lanes16.Count, call->Accumulate);
+        if (sizeof(W) > 2)
+        {
+            StoreRow<Lanes16, N1>(c + Lanes16.Count, new Lanes16(c1), default, default, Lanes16.Create(call->Scale), Lanes16.Count, call->Accumulate);
+        }
+
+        StoreRow<Lanes8, N1>(c + (Lanes16.Count * (sizeof(W) - 1)), new Lanes8(half), default, default, Lanes8.Create(call->Scale), call->Last, call->Accumulate);
+    }
+
     // One row of the tile of C, or that part of the rows of its transposed target.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchRow<V, R, W>(GemmTileCall* call, int index)

@@ -1,4 +1,5 @@
 using Limbeck.Tensors.Kernels;
+using Limbeck.Tensors.Threading;
 
 namespace Limbeck.Tensors.Tests.Kernels;
 
@@ -33,7 +34,7 @@ public sealed unsafe class GemmTileTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_packed_matrix_has_the_documented_layout_with_zeros_beyond_its_columns(bool transposed)
+    public void A_packed_matrix_has_the_documented_layout_with_zeros_or_half_a_vector_again_beyond_its_columns(bool transposed)
     {
         var random = new Random(3);
         for (int n = 0; n < 120; n++)
@@ -54,11 +55,47 @@ public sealed unsafe class GemmTileTests
                     {
                         for (int j = 0; j < width; j++)
                         {
-                            float expected = start + j >= n ? 0f : transposed ? b[start + j, p] : b[p, start + j];
+                            int column = start + j - (GemmTile.Lane == 16 && width > 16 && n - start <= width - 8 && j >= width - 8 ? 8 : 0);
+                            float expected = column >= n ? 0f : transposed ? b[column, p] : b[p, column];
                             Assert.Equal(expected, packed.Data[(start * k) + (p * width) + j]);
                         }
                     }
                 }
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_product_whose_last_vector_is_at_most_half_full_has_the_bits_of_its_tiles(bool accumulate)
+    {
+        var random = new Random(5);
+        const int M = 27;
+        using var team = new WorkerTeam(2);
+        foreach (int n in new[] { 17, 20, 24, 25, 33, 40, 41, 49, 56, 72, 88, 101, 312 })
+        {
+            foreach (int k in new[] { 1, 7, 8, 9, 100 })
+            {
+                using GemmGuardedMatrix a = new GemmGuardedMatrix(M, k, k + 1).Fill(random);
+                using GemmGuardedMatrix b = new GemmGuardedMatrix(n, k, k + 2).Fill(random);
+                using GemmGuardedMatrix c = new GemmGuardedMatrix(M, n, n + 3, 1).Fill(random);
+                using GemmGuardedMatrix expected = new(M, n, n);
+                for (int i = 0; i < M; i++)
+                {
+                    for (int j = 0; j < n; j++)
+                    {
+                        expected[i, j] = c[i, j];
+                    }
+                }
+
+                int floats = (int)GemmTile.PackedFloats(n, k);
+                using var packed = new GemmGuardedMatrix(1, floats, floats);
+                GemmTile.Pack(true, n, k, b.Data, b.Stride, packed.Data);
+                GemmTile.Multiply(M, n, k, a.Data, a.Stride, 1, packed.Data, expected.Data, expected.Stride, accumulate);
+                Gemm.Multiply(false, true, M, n, k, a.Data, a.Stride, b.Data, b.Stride, c.Data, c.Stride, accumulate, default, team);
+                Assert.Equal(expected.Bits(), c.Bits());
+                Assert.True(c.CanariesAreIntact());
             }
         }
     }
