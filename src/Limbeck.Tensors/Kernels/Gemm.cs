@@ -4,7 +4,7 @@ namespace Limbeck.Tensors.Kernels;
 
 /// <summary>The matrix product, all cores: in float32, or with operands rounded to bfloat16 and float32 sums.</summary>
 /// <remarks>
-/// The sum over k is cut into blocks of one length, given by the shape and the form of A, so that panels stay in the near caches; an element of C adds up
+/// The sum over k is cut into blocks of one length, given by the shape and the form of A and B, so that panels stay in the near caches; an element of C adds up
 /// its blocks in order. Neither the number of threads nor the cut of m and n into tasks enters: the bits are always the same on one CPU
 /// tier. B is packed into panels beforehand, by all threads: in a layer it is the weight, which is small beside a batch's rows (a row-major one is left
 /// where it lies when a single strip would read it). A row-major A is read where it lies. Where A is stored transposed and B is not (a weight
@@ -21,11 +21,14 @@ public static unsafe class Gemm
     // The same where tasks copy A: the copies of all their strips stay in the second-level cache.
     private const int LongestBlockCopyingA = 768;
 
-    // The same where they copy B as well, or would if its memory lay worse.
+    // The same where they copy B as well; A^T B^T, which no layer asks for, is left at it.
     private const int LongestBlockCopyingBoth = 384;
 
     // C is computed transposed only if this many columns become of its rows.
     private const int LeastRowsToTranspose = 192;
+
+    // And only if it has at most so many floats, which it takes in other memory.
+    private const long MostToTranspose = 4 << 20;
 
     // Floats of packed B held at a time: each part of B reads all of A again.
     private const long PackedAtATime = 2 << 20;
@@ -78,7 +81,7 @@ public static unsafe class Gemm
 
         // Sizes are asked and not distances or addresses, on which the bits may not depend; nor may they on the epilogue.
         bool turned = transposeA && !transposeB && m >= LeastRowsToTranspose && FillsLines(m) && n % LineFloats != 0;
-        bool transposeC = turned && epilogue.IsEmpty;
+        bool transposeC = turned && epilogue.IsEmpty && (long)m * n <= MostToTranspose;
         var job = new Job
         {
             M = transposeC ? n : m,
@@ -218,6 +221,7 @@ public static unsafe class Gemm
         // Panels from firstPanel on; null when tasks pack for themselves.
         public float* PackedB;
 
+        // C transposed, where that is asked for.
         private float* transposed;
 
         private GemmPanels panels;
@@ -226,11 +230,11 @@ public static unsafe class Gemm
         private int blockK;
         private GemmCut cut;
 
-        // Whether panels of B are read as fast where they lie as from a copy.
-        private bool BFillsLines => (nint)B % (LineFloats * sizeof(float)) == 0 && FillsLines(Ldb);
-
         // Of each chunk the blocks that are done, where a task is one of them.
         private int* done;
+
+        // Whether panels of B are read as fast where they lie as from a copy.
+        private readonly bool BFillsLines => (nint)B % (LineFloats * sizeof(float)) == 0 && FillsLines(Ldb);
 
         /// <summary>Multiplies with B as it is: packed already, or row-major.</summary>
         public void Multiply(WorkerTeam team)

@@ -6,7 +6,7 @@ using static Limbeck.Tensors.Kernels.GemmTileKernel;
 namespace Limbeck.Tensors.Kernels;
 
 /// <summary>
-/// The single-threaded pieces of the matrix product, for kernels that multiply small blocks themselves (attention): tile sizes of this
+/// The single-threaded pieces of the matrix product: tile sizes of this
 /// CPU, the layout of packed B, and products of a view of A with packed B. <see cref="Gemm"/> is built of them.
 /// </summary>
 /// <remarks>

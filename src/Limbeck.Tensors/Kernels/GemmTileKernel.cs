@@ -303,6 +303,7 @@ internal static unsafe class GemmTileKernel
                     c71 = sizeof(W) > 2 ? Avx512F.FusedMultiplyAdd(y, b1, c71) : c71;
                     h3 = Avx512F.FusedMultiplyAdd(Vector512.ConditionalSelect(upper, y, x), half, h3);
                 }
+
                 p += step;
             }
         }

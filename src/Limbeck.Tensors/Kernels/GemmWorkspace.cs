@@ -3,7 +3,7 @@ using Limbeck.Tensors.Memory;
 
 namespace Limbeck.Tensors.Kernels;
 
-/// <summary>Memory for packed operands that a thread keeps between its matrix products: it grows to the largest that was asked for.</summary>
+/// <summary>Memory for packed operands and transposed results that a thread keeps between its matrix products: it grows to the largest that was asked for.</summary>
 /// <remarks>One for each thread, so that concurrent products and products inside a team's task do not share it.</remarks>
 internal sealed unsafe class GemmWorkspace
 {

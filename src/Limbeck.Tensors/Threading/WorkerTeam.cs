@@ -11,7 +11,7 @@ namespace Limbeck.Tensors.Threading;
 /// kernels cut their rows alike, it finds in its caches what it left there in the kernel before, and not in those of another core. A thread that has done its share
 /// takes the last tasks of others', so an uneven machine does not stall the team; and
 /// the caller waits for tasks, not for threads: a thread that the system has not woken yet delays nobody.
-/// Callers on several threads take turns. A call from inside a task runs on the calling thread alone.
+/// Callers on several threads take turns. A call from inside a task runs on the calling thread alone, in order.
 /// </remarks>
 public sealed unsafe class WorkerTeam : IDisposable
 {
@@ -125,7 +125,7 @@ public sealed unsafe class WorkerTeam : IDisposable
     /// <exception cref="ObjectDisposedException">The team has ended.</exception>
     public void RunInOrder(int tasks, delegate*<void*, int, int, void> body, void* state) => Run(tasks, body, state, inOrder: true);
 
-    /// <summary>The same for tasks that are not kernels: they may allocate and throw.</summary>
+    /// <summary>Runs independent tasks that are not kernels: they may allocate and throw.</summary>
     /// <param name="tasks">Number of tasks; none when 0 or less.</param>
     /// <param name="body">Called with the number of the task.</param>
     /// <remarks>After a task has thrown, those not begun yet are not run; the first exception is thrown again here.</remarks>
@@ -260,26 +260,28 @@ public sealed unsafe class WorkerTeam : IDisposable
     // The own share from its beginning, then the others' from their ends.
     private void Drain(int worker)
     {
-        for (int i = 0; i < Threads; i++)
+        int i = 0;
+        while (i < Threads)
         {
             ref long share = ref shares[(worker + i) % Threads].Value;
-            while (true)
+            long seen = Volatile.Read(ref share);
+            int first = (int)(seen >> 32);
+            int end = (int)((uint)seen >> 1);
+            if (first == end)
             {
-                long seen = Volatile.Read(ref share);
-                int first = (int)(seen >> 32);
-                int end = (int)((uint)seen >> 1);
-                if (first == end)
-                {
-                    break;
-                }
+                i++;
+                continue;
+            }
 
-                bool takesFirst = i == 0 || (seen & 1) != 0;
-                if (Interlocked.CompareExchange(ref share, takesFirst ? seen + Share(1, 0) : seen - Share(0, 1), seen) == seen)
-                {
-                    // The job cannot end, nor its fields change, before the task just taken is done.
-                    body(state, takesFirst ? first : end - 1, worker);
-                    Interlocked.Decrement(ref pending.Value);
-                }
+            bool takesFirst = i == 0 || (seen & 1) != 0;
+            if (Interlocked.CompareExchange(ref share, takesFirst ? seen + Share(1, 0) : seen - Share(0, 1), seen) == seen)
+            {
+                // The job cannot end, nor its fields change, before the task just taken is done.
+                body(state, takesFirst ? first : end - 1, worker);
+                Interlocked.Decrement(ref pending.Value);
+
+                // The next job may have begun meanwhile, and the own share comes first.
+                i = 0;
             }
         }
     }

@@ -89,6 +89,7 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(500, 100, 1024)]
     [InlineData(96, 800, 1537)]
     [InlineData(208, 101, 1537)]
+    [InlineData(208, 101, 0)]
     public void Sums_that_are_cut_into_blocks_and_ranges_match_the_double_reference(int m, int n, int k)
     {
         foreach (bool transposeA in new[] { false, true })
@@ -111,7 +112,7 @@ public sealed unsafe class GemmTests : IDisposable
     [InlineData(336, 33, 769, 768)]
     [InlineData(208, 312, 8, 768)]
     [InlineData(40, 200, 800, 384)] // Neither; with 8 floats more B's are.
-    [InlineData(24, 768, 800, 384)] // Lines that crowd in few sets of a cache.
+    [InlineData(24, 768, 800, 384)] // Lines that crowd in few sets of a cache; with 16 more they do not.
     public void A_weight_gradients_bits_do_not_depend_on_where_its_operands_lie_nor_on_threads(int m, int n, int k, int longestBlock)
     {
         var random = new Random(11);
@@ -127,8 +128,8 @@ public sealed unsafe class GemmTests : IDisposable
             {
                 using var some = new WorkerTeam(threads);
 
-                // Rows one float longer, in memory that begins within a line; or eight longer, in memory that begins a line.
-                foreach ((int longer, int misalignment) in new[] { (0, 0), (1, 1), (8, 0), (2, 2) })
+                // Rows one float longer, in memory that begins within a line; or half a line or a line longer, in memory that begins a line.
+                foreach ((int longer, int misalignment) in new[] { (0, 0), (1, 1), (8, 0), (16, 0), (2, 2) })
                 {
                     using GemmGuardedMatrix aHere = Copy(a, longer, misalignment);
                     using GemmGuardedMatrix bHere = Copy(b, longer, misalignment);
@@ -311,25 +312,28 @@ public sealed unsafe class GemmTests : IDisposable
         Assert.Equal("k", Assert.Throws<ArgumentOutOfRangeException>(() => Gemm.Multiply(false, true, 2, 3, -4, p, 4, p, 4, p, 3, false, default, team)).ParamName);
     }
 
-    [Fact]
-    public void A_product_inside_a_task_of_the_same_team_is_computed_by_the_calling_thread()
+    [Theory]
+    [InlineData(60, 80)]
+    [InlineData(208, 101)] // C^T is computed, in memory of each thread's own.
+    public void A_product_inside_a_task_of_the_same_team_is_computed_by_the_calling_thread(int m, int n)
     {
         // A weight gradient of three blocks of k: on one thread its tasks wait for nobody.
-        using GemmGuardedMatrix a = new GemmGuardedMatrix(1600, 60, 60).Fill(new Random(1));
-        using GemmGuardedMatrix b = new GemmGuardedMatrix(1600, 80, 80).Fill(new Random(2));
-        using var expected = new GemmGuardedMatrix(60, 80, 80);
-        Gemm.Multiply(true, false, 60, 80, 1600, a.Data, 60, b.Data, 80, expected.Data, 80, false, default, team);
+        using GemmGuardedMatrix a = new GemmGuardedMatrix(1600, m, m).Fill(new Random(1));
+        using GemmGuardedMatrix b = new GemmGuardedMatrix(1600, n, n).Fill(new Random(2));
+        using var expected = new GemmGuardedMatrix(m, n, n);
+        Gemm.Multiply(true, false, m, n, 1600, a.Data, m, b.Data, n, expected.Data, n, false, default, team);
         var results = new GemmGuardedMatrix[8];
         float** pointers = stackalloc float*[10];
         pointers[8] = a.Data;
         pointers[9] = b.Data;
         for (int i = 0; i < 8; i++)
         {
-            results[i] = new GemmGuardedMatrix(60, 80, 80);
+            results[i] = new GemmGuardedMatrix(m, n, n);
             pointers[i] = results[i].Data;
         }
 
         nestedTeam = team;
+        nestedSize = (m, n);
         team.Run(8, &MultiplyInTask, pointers);
         foreach (GemmGuardedMatrix result in results)
         {
@@ -338,23 +342,28 @@ public sealed unsafe class GemmTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Products_allocate_nothing_once_the_workspace_is_there()
+    [Theory]
+    [InlineData(true, 100, 100, 100)]
+    [InlineData(false, 208, 101, 1600)]
+    public void Products_allocate_nothing_once_the_workspace_is_there(bool transposeB, int m, int n, int k)
     {
-        using GemmGuardedMatrix a = new GemmGuardedMatrix(100, 100, 100).Fill(new Random(1));
-        using GemmGuardedMatrix b = new GemmGuardedMatrix(100, 100, 100).Fill(new Random(2));
-        using var c = new GemmGuardedMatrix(100, 100, 100);
-        Gemm.Multiply(true, true, 100, 100, 100, a.Data, 100, b.Data, 100, c.Data, 100, false, default, team);
+        using GemmGuardedMatrix a = new GemmGuardedMatrix(k, m, m).Fill(new Random(1));
+        using GemmGuardedMatrix b = new GemmGuardedMatrix(k, n, n).Fill(new Random(2));
+        using var c = new GemmGuardedMatrix(m, n, n);
+        int ldb = transposeB ? k : n;
+        Gemm.Multiply(true, transposeB, m, n, k, a.Data, m, b.Data, ldb, c.Data, n, false, default, team);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 20; i++)
         {
-            Gemm.Multiply(true, true, 100, 100, 100, a.Data, 100, b.Data, 100, c.Data, 100, false, default, team);
+            Gemm.Multiply(true, transposeB, m, n, k, a.Data, m, b.Data, ldb, c.Data, n, false, default, team);
         }
 
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
     private static WorkerTeam? nestedTeam;
+
+    private static (int M, int N) nestedSize;
 
     private static double Apply(Activation activation, double x) => activation switch
     {
@@ -386,7 +395,8 @@ public sealed unsafe class GemmTests : IDisposable
     private static void MultiplyInTask(void* state, int task, int worker)
     {
         float** pointers = (float**)state;
-        Gemm.Multiply(true, false, 60, 80, 1600, pointers[8], 60, pointers[9], 80, pointers[task], 80, false, default, nestedTeam!);
+        (int m, int n) = nestedSize;
+        Gemm.Multiply(true, false, m, n, 1600, pointers[8], m, pointers[9], n, pointers[task], n, false, default, nestedTeam!);
     }
 
     private static GemmGuardedMatrix Stored(bool transposed, int rows, int columns, int extra, Random random)
