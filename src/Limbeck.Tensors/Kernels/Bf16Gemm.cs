@@ -233,7 +233,7 @@ internal static unsafe class Bf16Gemm
         private static void MultiplyChunk(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            int number = task % job->cut.Chunks;
+            (int number, int block) = job->cut.Task(task);
             (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Chunk(number);
             Bf16TileCall call = default;
             Chunk chunk = new(
@@ -244,7 +244,6 @@ internal static unsafe class Bf16Gemm
                 return;
             }
 
-            int block = task / job->cut.Chunks;
             GemmCut.Await(job->done, number, block);
             chunk.MultiplyBlock(block * job->blockK);
             Volatile.Write(ref job->done[number], block + 1);

@@ -313,7 +313,7 @@ public static unsafe class Gemm
         private static void MultiplyChunk(void* state, int task, int worker)
         {
             Job* job = (Job*)state;
-            int number = task % job->cut.Chunks;
+            (int number, int block) = job->cut.Task(task);
             (int firstStrip, int endStrip, int firstPanel, int endPanel) = job->cut.Chunk(number);
             GemmTileCall call = default;
             Chunk chunk = new(
@@ -324,7 +324,6 @@ public static unsafe class Gemm
                 return;
             }
 
-            int block = task / job->cut.Chunks;
             GemmCut.Await(job->done, number, block);
             chunk.MultiplyBlock(block * job->blockK);
             Volatile.Write(ref job->done[number], block + 1);

@@ -83,8 +83,17 @@ internal readonly struct GemmCut
     /// <summary>Whether a task is one block of k of its chunk, and not all of them.</summary>
     public bool ByBlocks => blocks > 1;
 
+    /// <summary>The chunk and the block of k of a task.</summary>
+    /// <remarks>Each block begins with another chunk: they differ by a strip or a panel, and threads that take turns would get those of one size in all blocks. A chunk's blocks stay in order.</remarks>
+    /// <param name="task">0..<see cref="Tasks"/>-1.</param>
+    public (int Chunk, int Block) Task(int task)
+    {
+        int block = task / Chunks;
+        return ((int)(((long)task + block) % Chunks), block);
+    }
+
     /// <summary>The strips of rows and panels of columns of a chunk, each from a first one to before an end.</summary>
-    /// <param name="chunk">0..<see cref="Chunks"/>-1: a task's number modulo them; its block is the quotient.</param>
+    /// <param name="chunk">0..<see cref="Chunks"/>-1.</param>
     public (int FirstStrip, int EndStrip, int FirstPanel, int EndPanel) Chunk(int chunk)
     {
         int row = chunk / columns;

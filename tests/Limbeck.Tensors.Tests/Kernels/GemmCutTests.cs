@@ -41,6 +41,31 @@ public sealed class GemmCutTests
         }
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public void Tasks_bring_every_block_of_every_chunk_once_and_a_chunks_in_their_order(int threads)
+    {
+        const int Blocks = 6;
+        var cut = new GemmCut(39, 25, 21_000, 1L << 30, Blocks, copying: true, threads);
+        Assert.True(cut.ByBlocks);
+        int[] next = new int[cut.Chunks];
+        int[] firsts = new int[Blocks];
+        for (int task = 0; task < cut.Tasks; task++)
+        {
+            (int chunk, int block) = cut.Task(task);
+            Assert.Equal(next[chunk]++, block);
+            firsts[block] = task % cut.Chunks == 0 ? chunk : firsts[block];
+        }
+
+        Assert.All(next, blocks => Assert.Equal(Blocks, blocks));
+        for (int block = 1; block < Blocks; block++)
+        {
+            Assert.NotEqual(firsts[block - 1], firsts[block]);
+        }
+    }
+
     [Fact]
     public void A_block_of_a_chunks_rows_stays_in_the_second_level_cache()
     {
