@@ -36,7 +36,7 @@ internal static class ResultCells
     /// <summary>Passes over the training set in the intermediate stage; the prediction stage makes 3.</summary>
     private static int IntermediatePasses(string task) => task switch { "CoLA" => 20, "SST-2" => 5, _ => 10 };
 
-    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--aug-file F] [--passes N of the intermediate stage, if not as in the tables] [--layer-map MAP, if not the usual one] [--teacher-table NAME whose teacher of seed 1 it is, if not the same table's] [--variant NAME, which sets a row apart] [--precision fp32|bf16] [--table NAME] [--results FILE] [--threads N]</summary>
+    /// <summary>cell --row teacher|tinybert|alone --task T --seed N --glue DIR --model DIR --runs DIR [--student S] [--student-init I, a kind or a general student's folder] [--aug-file F] [--passes N of the intermediate stage, if not as in the tables] [--layer-map MAP, if not the usual one] [--teacher-seed N, if not 1] [--teacher-table NAME whose teacher it is, if not the same table's] [--variant NAME, which sets a row apart] [--precision fp32|bf16] [--table NAME] [--results FILE] [--threads N]</summary>
     public static int Run(string[] args)
     {
         string row = Need(args, "--row");
@@ -56,6 +56,8 @@ internal static class ResultCells
         method += otherPasses ? $" ({passes} passes)" : string.Empty;
         string? map = BenchmarkOptions.Text(args, "--layer-map");
         method += map is null ? string.Empty : $" (map {map})";
+        int teacherSeed = BenchmarkOptions.Integer(args, "--teacher-seed", 1);
+        method += teacherSeed == 1 ? string.Empty : $" (teacher of seed {teacherSeed})";
         method += variant is null ? string.Empty : $" ({variant})";
         string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
         if (results.Contains(cell))
@@ -76,7 +78,7 @@ internal static class ResultCells
         string output = Path.Combine(runs, cell.Replace('/', '_').Replace(", ", "_", StringComparison.Ordinal).Replace(' ', '-').Replace(':', '-').Replace("(", string.Empty, StringComparison.Ordinal).Replace(")", string.Empty, StringComparison.Ordinal));
         TrainingReport report = row == "teacher"
             ? Teacher(args, task, seed, output, context)
-            : Student(args, task, seed, student, init, augmented, passes, row == "alone", Path.Combine(runs, $"{BenchmarkOptions.Text(args, "--teacher-table") ?? table}_{Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model")))}_teacher_{task.Name}_1"), output, context);
+            : Student(args, task, seed, student, init, augmented, passes, row == "alone", Path.Combine(runs, $"{BenchmarkOptions.Text(args, "--teacher-table") ?? table}_{Path.GetFileName(Path.TrimEndingDirectorySeparator(Need(args, "--model")))}_teacher_{task.Name}_{teacherSeed}"), output, context);
         (string gold, string predictions) = Answers(task, Need(args, "--glue"), report, team);
         results.Append(new ResultLine
         {
@@ -91,7 +93,7 @@ internal static class ResultCells
             Steps = report.Steps,
             Seconds = report.Seconds,
             Command = $"dotnet run -c Release --project benchmarks/Limbeck.Benchmarks -- cell --table {table} --row {row} --task {task.Name} --seed {seed}"
-                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + (augmented is null ? string.Empty : " --aug-file TRAIN_AUG") + (otherPasses ? $" --passes {passes}" : string.Empty) + (map is null ? string.Empty : $" --layer-map {map}") + (BenchmarkOptions.Text(args, "--teacher-table") is { } of ? $" --teacher-table {of}" : string.Empty) + (variant is null ? string.Empty : $" --variant {variant}") + (precision is null ? string.Empty : $" --precision {precision}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
+                + (row == "teacher" ? string.Empty : $" --student {student} --student-init {(general ? "GENERAL_STUDENT" : init)}") + (augmented is null ? string.Empty : " --aug-file TRAIN_AUG") + (otherPasses ? $" --passes {passes}" : string.Empty) + (map is null ? string.Empty : $" --layer-map {map}") + (teacherSeed == 1 ? string.Empty : $" --teacher-seed {teacherSeed}") + (BenchmarkOptions.Text(args, "--teacher-table") is { } of ? $" --teacher-table {of}" : string.Empty) + (variant is null ? string.Empty : $" --variant {variant}") + (precision is null ? string.Empty : $" --precision {precision}") + " --model all-MiniLM-L6-v2 --glue GLUE_DIR --runs DIR",
             Gold = gold,
             Predictions = predictions,
         });
