@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.IO.Compression;
+using System.Text;
 using System.Text.Json;
 using Limbeck.TestData;
 
@@ -166,6 +168,48 @@ public sealed class VerbTests
         (int status, _, string error) = TinyModels.RunWith("no tab\n", CancellationToken.None, "predict", models["classifier"], "--pair", "-");
         Assert.Equal(1, status);
         Assert.Contains("standard input, line 1", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Naming_the_texts_column_alone_predicts_single_texts()
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models["pairs.tsv"], "sentence1\tsentence2\ngood film\tbad food\n");
+        Assert.Equal(
+            TinyModels.Run("predict", models["classifier"], "good film").Out,
+            TinyModels.Run("predict", models["classifier"], "--file", models["pairs.tsv"], "--text-column", "sentence1").Out);
+    }
+
+    [Theory]
+    [InlineData("t.tsv", "sentence1\tsentence2\ngood film\tbad food\n")]
+    [InlineData("t.txt", "good film\nbad\rfood\n")]
+    public void A_packed_file_is_predicted_as_what_is_in_it(string name, string content)
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models[name], content);
+        using (GZipStream packed = new(File.Create(models[name + ".gz"]), CompressionLevel.Fastest))
+        {
+            packed.Write(Encoding.UTF8.GetBytes(content));
+        }
+
+        string answers = TinyModels.Run("predict", models["classifier"], "--file", models[name]).Out;
+        Assert.Equal(content.Count(c => c == '\n') - (name == "t.tsv" ? 1 : 0), answers.Count(c => c == '\n'));
+        Assert.Equal(answers, TinyModels.Run("predict", models["classifier"], "--file", models[name + ".gz"]).Out);
+        if (name == "t.txt")
+        {
+            Assert.Equal(answers, TinyModels.RunWith(content, CancellationToken.None, "predict", models["classifier"], "-").Out);
+        }
+    }
+
+    [Fact]
+    public void A_row_that_cannot_be_predicted_is_told_of_and_labels_do_not_matter()
+    {
+        using TinyModels models = new();
+        File.WriteAllText(models["test.tsv"], "sentence\tlabel\ngood film\t-1\nbad food\n");
+        (int status, string output, string error) = TinyModels.Run("predict", models["classifier"], "--task", "SST-2", "--file", models["test.tsv"]);
+        Assert.Equal(0, status);
+        Assert.Equal(TinyModels.Run("predict", models["classifier"], "good film").Out, output);
+        Assert.Contains("skipped 1 of 2 rows", error, StringComparison.Ordinal);
     }
 
     [Fact]

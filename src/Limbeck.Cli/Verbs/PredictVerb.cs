@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Limbeck.Inference;
 using Limbeck.Training.Data;
@@ -59,8 +60,8 @@ internal static class PredictVerb
 
             using TextClassifier classifier = TextClassifier.Load(folder, Options(folder, result.GetValue(length), result.GetValue(threads)));
             IEnumerable<TextInput> inputs = path is not null
-                ? FromFile(path, result.GetValue(pair), result.GetValue(task), new TableOptions { TextColumn = result.GetValue(textColumn), PairColumn = result.GetValue(pairColumn), RequireLabels = false })
-                : given is ["-"] ? Lines(context.In, "standard input", result.GetValue(pair))
+                ? FromFile(path, result.GetValue(pair), result.GetValue(task), new TableOptions { TextColumn = result.GetValue(textColumn), PairColumn = result.GetValue(pairColumn), RequireLabels = false }, context.Error)
+                : given is ["-"] ? Lines(LinesOf(context.In), "standard input", result.GetValue(pair))
                 : Arguments(given, result.GetValue(pair));
             Write(classifier, inputs, result.GetValue(json), given is ["-"] && !Console.IsInputRedirected ? 1 : TextsAtOnce, context);
             return ExitCode.Done;
@@ -133,10 +134,39 @@ internal static class PredictVerb
             : throw new UsageException($"limbeck predict --pair: {given.Length} text(s) make no pairs; needed two of each");
     }
 
-    private static IEnumerable<TextInput> Lines(TextReader reader, string place, bool pair)
+    /// <summary>Lines of a stream, split at \n alone as a file's are: a lone \r may lie inside a text.</summary>
+    private static IEnumerable<string> LinesOf(TextReader reader)
+    {
+        StringBuilder line = new();
+        int read;
+        while ((read = reader.Read()) >= 0)
+        {
+            if (read != '\n')
+            {
+                line.Append((char)read);
+                continue;
+            }
+
+            yield return Taken();
+        }
+
+        if (line.Length > 0)
+        {
+            yield return Taken();
+        }
+
+        string Taken()
+        {
+            string text = line.Length > 0 && line[^1] == '\r' ? line.ToString(0, line.Length - 1) : line.ToString();
+            line.Clear();
+            return text;
+        }
+    }
+
+    private static IEnumerable<TextInput> Lines(IEnumerable<string> lines, string place, bool pair)
     {
         int number = 0;
-        while (reader.ReadLine() is string line)
+        foreach (string line in lines)
         {
             number++;
             string[] texts = pair ? line.Split('\t') : [line];
@@ -149,7 +179,7 @@ internal static class PredictVerb
         }
     }
 
-    private static IEnumerable<TextInput> FromFile(string path, bool pair, string? task, TableOptions table)
+    private static IEnumerable<TextInput> FromFile(string path, bool pair, string? task, TableOptions table, TextWriter messages)
     {
         if (!File.Exists(path))
         {
@@ -160,20 +190,17 @@ internal static class PredictVerb
         bool columns = Path.GetExtension(name).ToLowerInvariant() is ".tsv" or ".csv" or ".jsonl" or ".json" or ".ndjson";
         if (!columns && task is null && table is { TextColumn: null, PairColumn: null })
         {
-            return Lines(new StreamReader(path), path, pair);
+            return Lines(TextLines.Lines(path), path, pair);
         }
 
-        Dataset data = task is not null
-            ? GlueReader.ReadFile(TaskDefinition.Find(task), path, table)
-            : TextLines.Read(path, TaskDefinition.Custom(TaskKind.Regression, pair || table.PairColumn is not null || HasPairs(path), []), table);
-        return data.Examples.Select(example => new TextInput(example.Text, example.Pair));
-    }
+        Dataset data = task is not null ? GlueReader.ReadTexts(TaskDefinition.Find(task), path, table)
+            : pair ? GlueReader.ReadTexts(TaskDefinition.Custom(TaskKind.Regression, true, []), path, table)
+            : TextLines.ReadTable(path, table);
+        foreach (string warning in data.Warnings)
+        {
+            messages.WriteLine($"warning: {warning}");
+        }
 
-    /// <summary>Whether a table's first line names a column of second texts.</summary>
-    private static bool HasPairs(string path)
-    {
-        using StreamReader reader = new(path);
-        string first = reader.ReadLine() ?? string.Empty;
-        return first.Split('\t', ',', '{', ':').Any(cell => cell.Trim().Trim('"', '\uFEFF').ToLowerInvariant() is "sentence2" or "text2" or "pair");
+        return data.Examples.Select(example => new TextInput(example.Text, example.Pair));
     }
 }

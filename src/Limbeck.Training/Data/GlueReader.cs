@@ -2,7 +2,7 @@ namespace Limbeck.Training.Data;
 
 /// <summary>
 /// Reads GLUE's files as distributed: tab-separated without quoting, CoLA without a header, labels last in MNLI and STS-B, test files without labels.
-/// Rows of QQP that do not have six fields are skipped and counted, as in the reference code; in any other task such a row is an error.
+/// Rows with fewer fields than needed are skipped, counted and told of, in QQP those with more too, as in the reference code; in any other task a row with more is an error (but for STS-B's surplus columns).
 /// </summary>
 public static class GlueReader
 {
@@ -33,6 +33,19 @@ public static class GlueReader
     /// <exception cref="DataException">The file cannot be used.</exception>
     public static Dataset ReadFile(TaskDefinition task, string file, TableOptions? options = null) =>
         TableReader.ReadAs(task, file, options ?? new() { RequireLabels = false });
+
+    /// <summary>Reads the texts of any file for a task, as <see cref="ReadFile"/> does. Labels that the file may have are not used, and may be anything.</summary>
+    /// <param name="task">GLUE's or the user's own.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="options">Columns and format; null finds all out.</param>
+    /// <returns>Rows without labels.</returns>
+    /// <exception cref="DataException">The file cannot be used.</exception>
+    public static Dataset ReadTexts(TaskDefinition task, string file, TableOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(file);
+        return TableReader.Load(file, (options ?? new()) with { RequireLabels = false }, task, null, null, ignoreLabels: true);
+    }
 
     /// <summary>The file of a split.</summary>
     /// <exception cref="DataException">There is none.</exception>

@@ -8,6 +8,9 @@ namespace Limbeck.Training.Data;
 /// </summary>
 public static class TableReader
 {
+    // Lines of skipped rows that a warning names.
+    private const int LinesShown = 10;
+
     /// <summary>Reads a table of the user's own.</summary>
     /// <param name="path">The file; .tsv, .csv, .jsonl (or .json, .ndjson) say the format, any other ending leaves it to the first line; .gz may follow.</param>
     /// <param name="options">Columns and format; null finds all out.</param>
@@ -55,7 +58,8 @@ public static class TableReader
         List<string> warnings = [];
         var columns = default(TableColumns);
         List<(TextExample Row, string? Label)> rows = [];
-        int skipped = 0;
+        List<int> malformed = [];
+        int unlabelled = 0;
         int surplus = 0;
         char? delimiter = Delimiter(path, options);
         bool quirks = Quirks(delimiter, options, task);
@@ -63,7 +67,7 @@ public static class TableReader
         using (var reader = new LineReader(path, faults))
         {
             bool started = false;
-            foreach (TableRow row in TableRows.Read(reader, delimiter, faults))
+            foreach (TableRow row in TableRows.Read(reader, delimiter, faults, blankRows: quirks))
             {
                 if (!started)
                 {
@@ -83,9 +87,9 @@ public static class TableReader
 
                 if (row.Fields.Length != columns.Count)
                 {
-                    if (quirks && task!.Name == "QQP")
+                    if (quirks && (row.Fields.Length < columns.Count || task!.Name == "QQP"))
                     {
-                        skipped++;
+                        malformed.Add(row.Line);
                         continue;
                     }
 
@@ -102,7 +106,7 @@ public static class TableReader
                 string? label = columns.Label < 0 ? null : row.Fields[columns.Label]?.Trim();
                 if (quirks && task!.Name == "MNLI" && label == "-")
                 {
-                    skipped++;
+                    unlabelled++;
                     continue;
                 }
 
@@ -127,9 +131,9 @@ public static class TableReader
         if (rows.Count == 0)
         {
             faults.ThrowIfAny();
-            throw new DataException(skipped == 0
-                ? $"{path}: the file has a header and no rows"
-                : $"{path}: all {skipped} rows are malformed; needed {columns.Count} fields in each");
+            throw new DataException(malformed.Count > 0 ? $"{path}: all {malformed.Count + unlabelled} rows are malformed; needed {columns.Count} fields in each"
+                : unlabelled > 0 ? $"{path}: none of the {unlabelled} rows has a gold label"
+                : $"{path}: the file has a header and no rows");
         }
 
         bool labelled = columns.Label >= 0;
@@ -137,9 +141,15 @@ public static class TableReader
             : OwnTask(rows, options, columns, faults, warnings, path);
         TextExample[] examples = labelled ? Labelled(rows, task, faults) : [.. rows.Select(r => r.Row)];
         faults.ThrowIfAny();
-        if (skipped > 0)
+        int all = rows.Count + malformed.Count + unlabelled;
+        if (malformed.Count > 0)
         {
-            warnings.Add($"{path}: skipped {skipped} of {skipped + rows.Count} rows that {(task.Name == "MNLI" ? "have no gold label ('-')" : $"do not have {columns.Count} fields")}");
+            warnings.Add($"{path}: skipped {malformed.Count} of {all} rows that do not have {columns.Count} fields (line {string.Join(", ", malformed.Take(LinesShown))}{(malformed.Count > LinesShown ? ", ..." : string.Empty)})");
+        }
+
+        if (unlabelled > 0)
+        {
+            warnings.Add($"{path}: skipped {unlabelled} of {all} rows that have no gold label ('-')");
         }
 
         if (surplus > 0)
@@ -147,7 +157,7 @@ public static class TableReader
             warnings.Add($"{path}: {surplus} rows have more than {columns.Count} fields; the rest of them is not used");
         }
 
-        return new(name ?? Path.GetFileName(path), task, examples, skipped, warnings);
+        return new(name ?? Path.GetFileName(path), task, examples, malformed.Count + unlabelled, warnings);
     }
 
     /// <summary>Where a table that <see cref="Load"/> has read has what, for those who copy its other columns too.</summary>
@@ -160,7 +170,12 @@ public static class TableReader
         char? delimiter = Delimiter(path, options);
         FaultList faults = new(path);
         using LineReader reader = new(path, faults);
-        TableRow first = TableRows.Read(reader, delimiter, faults).First();
+        if (TableRows.Read(reader, delimiter, faults).Cast<TableRow?>().FirstOrDefault() is not { } first)
+        {
+            faults.ThrowIfAny();
+            throw new DataException($"{path}: the file is empty");
+        }
+
         bool scores = task?.Kind != TaskKind.Classification && options.Regression != false;
         return (delimiter, TableColumns.Find(path, first, delimiter, options, task, Quirks(delimiter, options, task), scores, []), first);
     }

@@ -13,31 +13,45 @@ internal static class TableRows
     /// <param name="reader">At the file's start.</param>
     /// <param name="delimiter">A tab: no quoting. Another character: RFC 4180. Null: JSON lines.</param>
     /// <param name="faults">Takes records that cannot be cut; they do not come out.</param>
-    public static IEnumerable<TableRow> Read(LineReader reader, char? delimiter, FaultList faults) => delimiter switch
+    /// <param name="blankRows">Whether a blank line between tab-separated rows is a row of one empty field, and no fault.</param>
+    public static IEnumerable<TableRow> Read(LineReader reader, char? delimiter, FaultList faults, bool blankRows = false) => delimiter switch
     {
         null => Json(reader, faults),
-        '\t' => Tabs(reader, faults),
+        '\t' => Tabs(reader, faults, blankRows),
         char c => Quoted(reader, c, faults),
     };
 
     /// <summary>Whether a line has nothing but spaces and its end.</summary>
     public static bool IsBlank(string line) => line.AsSpan().Trim(" \r").IsEmpty;
 
-    private static IEnumerable<TableRow> Tabs(LineReader reader, FaultList faults)
+    private static IEnumerable<TableRow> Tabs(LineReader reader, FaultList faults, bool blankRows)
     {
         List<int> blank = [];
-        while (reader.Read() is { } line)
+        bool started = false;
+        while (reader.Read() is { } text)
         {
-            if (IsBlank(line))
+            if (IsBlank(text))
             {
                 blank.Add(reader.Line);
                 continue;
             }
 
             // Blank lines at the end are none of ours; before a row they are rows that lost their fields.
-            blank.ForEach(n => faults.Add(n, "the line is blank"));
+            foreach (int line in blank)
+            {
+                if (blankRows && started)
+                {
+                    yield return new(line, [string.Empty]);
+                }
+                else
+                {
+                    faults.Add(line, "the line is blank");
+                }
+            }
+
             blank.Clear();
-            yield return new(reader.Line, (line[^1] == '\r' ? line[..^1] : line).Split('\t'));
+            started = true;
+            yield return new(reader.Line, (text[^1] == '\r' ? text[..^1] : text).Split('\t'));
         }
     }
 

@@ -3,6 +3,39 @@ namespace Limbeck.Training.Data;
 /// <summary>Reads unlabelled texts, for distillation, where only the teacher's word is needed.</summary>
 public static class TextLines
 {
+    /// <summary>Reads the texts of a table whose columns say whether rows are pairs: as for training, naming the text's column alone means single texts.</summary>
+    /// <param name="file">A table as for <see cref="TableReader"/>.</param>
+    /// <param name="options">Columns and format; null finds all out.</param>
+    /// <returns>Rows without labels.</returns>
+    /// <exception cref="DataException">The file cannot be used.</exception>
+    public static Dataset ReadTable(string file, TableOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        options = (options ?? new()) with { RequireLabels = false };
+        bool pair = TableReader.Layout(file, options, null).Columns.Pair >= 0;
+        return GlueReader.ReadTexts(TaskDefinition.Custom(TaskKind.Regression, pair, []), file, options);
+    }
+
+    /// <summary>Every line of a file, blank ones too, split at \n alone; .gz is unpacked.</summary>
+    /// <param name="file">UTF-8 text.</param>
+    /// <exception cref="DataException">The file cannot be read, or a line is not UTF-8; thrown when that line's turn comes.</exception>
+    public static IEnumerable<string> Lines(string file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return Read();
+
+        IEnumerable<string> Read()
+        {
+            FaultList faults = new(file);
+            using LineReader reader = new(file, faults);
+            while (reader.Read() is { } line)
+            {
+                faults.ThrowIfAny();
+                yield return line.EndsWith('\r') ? line[..^1] : line;
+            }
+        }
+    }
+
     /// <summary>Reads texts. Labels that the file may have are not used.</summary>
     /// <param name="file">
     /// .tsv, .csv, .jsonl (.json, .ndjson): a table as for <see cref="TableReader"/>. Any other ending: one text a line, blank lines left out, for single texts only.

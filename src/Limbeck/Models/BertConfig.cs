@@ -426,6 +426,10 @@ public sealed record BertConfig
         if (ProblemType is not null)
         {
             CheckChoice(faults, "problem_type", ProblemType, ["regression", "single_label_classification"]);
+            if (ProblemType == "regression" && Labels.Count > 1)
+            {
+                faults.Add($"problem_type is 'regression' with {Labels.Count} labels; a regression has 1 (id2label, num_labels)");
+            }
         }
         if (Labels.Count == 0)
         {

@@ -110,6 +110,7 @@ public sealed class BertConfigTests : IDisposable
     [Theory]
     [InlineData("\"problem_type\":\"multi_label_classification\"", "multi_label_classification")]
     [InlineData("\"problem_type\":\"ranking\"", "ranking")]
+    [InlineData("\"problem_type\":\"regression\",\"id2label\":{\"0\":\"a\",\"1\":\"b\"}", "regression")]
     [InlineData("\"hidden_act\":\"gelu_new\"", "gelu_new")]
     [InlineData("\"hidden_act\":\"swish\"", "swish")]
     [InlineData("\"limbeck_head\":\"gelu\"", "limbeck_head")]

@@ -176,11 +176,34 @@ public sealed class GlueReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_short_row_of_any_task_but_QQP_is_an_error()
+    public void A_short_row_is_skipped_and_told_of()
     {
-        folder.Write("SST-2/train.tsv", "sentence\tlabel\ngood\t1\nbad\n");
+        string file = folder.Write("SST-2/train.tsv", "sentence\tlabel\ngood\t1\nbad\n\nfine\t1\n\n");
+        Dataset data = GlueReader.Read(TaskDefinition.Sst2, folder.Path, "train");
+        Assert.Equal([("good", 2), ("fine", 5)], data.Examples.Select(e => (e.Text, e.Line)));
+        Assert.Equal(2, data.SkippedRows);
+        Assert.Equal($"{file}: skipped 2 of 4 rows that do not have 2 fields (line 3, 4)", Assert.Single(data.Warnings));
+    }
+
+    [Fact]
+    public void A_row_with_a_field_too_many_is_an_error()
+    {
+        folder.Write("SST-2/train.tsv", "sentence\tlabel\ngood\t1\nbad\tworse\t0\n");
         var e = Assert.Throws<DataException>(() => GlueReader.Read(TaskDefinition.Sst2, folder.Path, "train"));
-        Assert.Contains("line 3: got 1 field; needed 2", e.Message, StringComparison.Ordinal);
+        Assert.Contains("line 3: got 3 fields; needed 2", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Texts_are_read_whatever_their_labels_are()
+    {
+        string hub = folder.Write("hub.jsonl", "{\"sentence\":\"a\",\"label\":-1}\n");
+        Assert.Equal(["a"], GlueReader.ReadTexts(TaskDefinition.Cola, hub).Examples.Select(e => e.Text));
+        string columns = string.Join('\t', Enumerable.Range(0, 8).Select(i => $"c{i}"));
+        string mnli = folder.Write("MNLI/dev_matched.tsv", $"{columns}\tsentence1\tsentence2\tlabel1\tgold_label\n{columns}\ta\tb\tneutral\tneutral\n{columns}\tc\td\tneutral\t-\n");
+        Assert.Equal(["a", "c"], GlueReader.ReadTexts(TaskDefinition.Mnli, mnli).Examples.Select(e => e.Text));
+        Dataset labelled = GlueReader.ReadFile(TaskDefinition.Mnli, mnli);
+        Assert.Equal(["a"], labelled.Examples.Select(e => e.Text));
+        Assert.Contains("skipped 1 of 2 rows that have no gold label", Assert.Single(labelled.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

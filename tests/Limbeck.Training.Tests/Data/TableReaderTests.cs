@@ -239,6 +239,32 @@ public sealed class TableReaderTests : IDisposable
         Assert.False(data.HasLabels);
     }
 
+    [Theory]
+    [InlineData("t.tsv", "sentence1\tsentence2\na\tb\n", null, "b")]
+    [InlineData("t.tsv", "sentence1\tsentence2\na\tb\n", "sentence1", null)]
+    [InlineData("t.csv", "\nsentence1,sentence2\na,b\n", null, "b")]
+    [InlineData("t.jsonl", "{\"category\":\"pair\",\"text\":\"a\"}\n", null, null)]
+    public void A_tables_columns_say_whether_its_texts_are_pairs(string name, string content, string? column, string? pair)
+    {
+        TextExample row = Assert.Single(TextLines.ReadTable(folder.Write(name, content), new TableOptions { TextColumn = column }).Examples);
+        Assert.Equal(("a", pair), (row.Text, row.Pair));
+    }
+
+    [Fact]
+    public void An_empty_table_of_texts_is_refused() =>
+        Assert.Contains("the file is empty", Assert.Throws<DataException>(() => TextLines.ReadTable(folder.Write("t.tsv", ""))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Lines_end_at_a_line_feed_alone()
+    {
+        Assert.Equal(["a\rb", "", "c"], TextLines.Lines(folder.Write("t.txt", "a\rb\n\r\nc")));
+        string file = Path.Combine(folder.Path, "latin.txt");
+        File.WriteAllBytes(file, [(byte)'a', (byte)'\n', 0xE9, (byte)'\n']);
+        IEnumerator<string> lines = TextLines.Lines(file).GetEnumerator();
+        Assert.True(lines.MoveNext());
+        Assert.Contains("line 2: byte 0xE9", Assert.Throws<DataException>(() => lines.MoveNext()).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Unlabelled_texts_for_a_task_of_pairs_must_be_pairs()
     {
