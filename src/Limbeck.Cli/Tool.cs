@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Limbeck.Checkpoints;
 using Limbeck.Cli.Verbs;
 using Limbeck.Tokenization;
@@ -24,11 +25,18 @@ internal static class Tool
     /// <returns>The exit status.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, TextReader input, CancellationToken cancellation = default)
     {
+        string verb = string.Empty;
         try
         {
+            if (Environment.GetEnvironmentVariable("LIMBECK_NUM_THREADS") is string threads && !string.IsNullOrWhiteSpace(threads) && (!int.TryParse(threads, out int count) || count < 1))
+            {
+                throw new UsageException($"LIMBECK_NUM_THREADS is '{threads}'; a whole number of at least 1 is needed. Correct it or unset it.");
+            }
+
             args = Kebab(args);
             RootCommand root = Build(new ToolContext(output, error, input, cancellation));
             ParseResult result = root.Parse(args);
+            verb = result.CommandResult.Command.Name;
             if (Faults(result, args) is { Count: > 0 } faults)
             {
                 foreach (string fault in faults)
@@ -45,7 +53,7 @@ internal static class Tool
         }
         catch (Exception e)
         {
-            return Report(e, args, error);
+            return Report(e, verb, args, error);
         }
     }
 
@@ -124,15 +132,20 @@ internal static class Tool
             faults.Add(command.Subcommands.Count > 0 ? $"unknown command '{stray}'.{verb}" : $"'{stray}' has no place in this command");
         }
 
-        return faults.Count > 0 ? faults : [.. result.Errors.Select(fault => fault.Message).Distinct()];
+        return faults.Count > 0 ? faults : [.. result.Errors.Select(Told).Distinct()];
     }
+
+    private static string Told(ParseError fault) =>
+        fault.SymbolResult is OptionResult { Tokens: [var token] } flag && flag.Option.ValueType == typeof(int?) && !int.TryParse(token.Value, out _)
+            ? $"{flag.Option.Name} is '{token.Value}'; needed a whole number"
+            : fault.Message;
 
     private static IEnumerable<Command> Lineage(Command command) =>
         command.Parents.OfType<Command>().SelectMany(Lineage).Append(command);
 
     private static string Path(Command command) => string.Concat(Lineage(command).Where(level => level is not RootCommand).Select(level => level.Name + " "));
 
-    private static int Report(Exception exception, string[] args, TextWriter error)
+    private static int Report(Exception exception, string verb, string[] args, TextWriter error)
     {
         if (Environment.GetEnvironmentVariable("LIMBECK_DEBUG") == "1")
         {
@@ -148,7 +161,7 @@ internal static class Tool
         {
             case OperationCanceledException:
                 error.WriteLine("interrupted");
-                if (args.Length > 0 && ResumableVerbs.Contains(args[0]))
+                if (ResumableVerbs.Contains(verb))
                 {
                     IEnumerable<string> again = args.Where(arg => arg is not ("--resume" or "--overwrite-output-dir" or "--overwrite")).Append("--resume");
                     error.WriteLine($"to go on: limbeck {string.Join(' ', again.Select(Quote))}");

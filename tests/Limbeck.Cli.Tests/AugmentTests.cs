@@ -40,6 +40,18 @@ public sealed class AugmentTests
     }
 
     [Fact]
+    public void The_rows_to_augment_are_not_overwritten_by_the_augmented_ones()
+    {
+        using TinyModels models = new();
+        string rows = File.ReadAllText(models["train.csv"]);
+        string roundabout = Path.Combine(models.Folder, "..", Path.GetFileName(models.Folder), "train.csv");
+        (int status, _, string error) = TinyModels.Run("augment", "--model", models["mlm"], "--train-file", models["train.csv"], "--output-file", roundabout, "--overwrite");
+        Assert.Equal(2, status);
+        Assert.Contains("is the file to augment itself", error, StringComparison.Ordinal);
+        Assert.Equal(rows, File.ReadAllText(models["train.csv"]));
+    }
+
+    [Fact]
     public void A_model_without_the_head_exits_with_2_and_the_command_that_makes_one()
     {
         using TinyModels models = new();

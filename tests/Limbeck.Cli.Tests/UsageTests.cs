@@ -11,6 +11,38 @@ public sealed class UsageTests
     }
 
     [Theory]
+    [InlineData("--resume")]
+    [InlineData("--overwrite-output-dir")]
+    public void A_run_does_not_replace_the_model_it_starts_from(string flag)
+    {
+        using TinyModels models = new();
+        byte[] weights = File.ReadAllBytes(Path.Combine(models["encoder"], "model.safetensors"));
+        (int status, _, string error) = TinyModels.Run(models.FineTune("encoder", flag));
+        Assert.Equal(2, status);
+        Assert.Contains("a model that the run needs", error, StringComparison.Ordinal);
+        Assert.Equal(weights, File.ReadAllBytes(Path.Combine(models["encoder"], "model.safetensors")));
+    }
+
+    [Fact]
+    public void A_folder_with_a_model_but_no_run_is_not_resumed()
+    {
+        using TinyModels models = new();
+        byte[] weights = File.ReadAllBytes(Path.Combine(models["mlm"], "model.safetensors"));
+        (int status, _, string error) = TinyModels.Run(models.FineTune("mlm", "--resume"));
+        Assert.Equal(2, status);
+        Assert.Contains("no run to go on with", error, StringComparison.Ordinal);
+        Assert.Equal(weights, File.ReadAllBytes(Path.Combine(models["mlm"], "model.safetensors")));
+    }
+
+    [Fact]
+    public void A_flag_that_is_no_number_is_told_by_name()
+    {
+        (int status, _, string error) = TinyModels.Run("predict", "model", "a text", "--threads", "many");
+        Assert.Equal(2, status);
+        Assert.Contains("--threads is 'many'; needed a whole number", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("--jsn")]
     [InlineData("--pear")]
     public void A_mistyped_flag_is_not_taken_for_a_text(string flag) => Assert.Equal(2, TinyModels.Run("predict", "model", "a text", flag).Status);

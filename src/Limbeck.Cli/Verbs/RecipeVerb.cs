@@ -29,7 +29,7 @@ internal static class RecipeVerb
             foreach (string name in Recipe.Names)
             {
                 Recipe recipe = Recipe.Find(name);
-                using JsonDocument json = JsonDocument.Parse(recipe.Text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+                using JsonDocument json = JsonDocument.Parse(recipe.Text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
                 string about = json.RootElement.TryGetProperty("description", out JsonElement text) ? text.GetString()! : string.Empty;
                 table.AddRow(name.EscapeMarkup(), recipe.Job, about.EscapeMarkup());
             }

@@ -66,6 +66,11 @@ public static class AugmentJob
         TaskDefinition? glue = settings.Task is null ? null : TaskDefinition.Find(settings.Task);
         string source = Source(settings, glue);
         string target = Target(settings);
+        if (OutputFolder.IsSame(target, source))
+        {
+            throw new UsageException($"{target} is the file to augment itself: name another with --output-file");
+        }
+
         if (settings.OutputDir is null || Directory.Exists(settings.OutputDir))
         {
             GrowingFile.Check(target, settings.Resume, settings.Overwrite);

@@ -239,6 +239,9 @@ public sealed record CompressSettings : TaskSettings
     };
 
     /// <inheritdoc/>
+    internal override IEnumerable<string?> ModelFolders => [TeacherModel, GeneralTeacherModel, MlmModel, StudentModel, StudentInit];
+
+    /// <inheritdoc/>
     public override void Check(List<string> faults, bool complete)
     {
         base.Check(faults, complete);

@@ -39,7 +39,7 @@ internal sealed record CorpusReport : JobReport<TrainingSettings>
             .. new TextCorpus(TextCorpus.Resolve(Corpus)).Lines().Where((_, number) => number % Apart == 0).Take(Lines).Select((line, i) => new TextExample(line.Text, null, -1, double.NaN, i + 1)),
         ];
         EncodedDataset rows = EncodedDataset.Encode(new Dataset(Corpus, TaskDefinition.Custom(TaskKind.Regression, isPair: false, []), examples), tokenizer, Results.MaxSeqLength, context.Team.Threads);
-        List<ReportModel> models = [ReportModel.Of(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), ReportRole.Model, model, folder)];
+        List<ReportModel> models = [ReportModel.Of(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), ReportRole.Model, model, folder) with { Size = Results.Size }];
         if (Teacher is not null)
         {
             models.Add(ReportModel.Of(TeacherFolder!, ReportRole.Teacher, Teacher, ModelFolder.Weights(TeacherFolder!)));

@@ -62,6 +62,7 @@ public static class EvaluateJob
     /// <summary>Cosines of the pairs' sentence vectors, against the scores that people gave.</summary>
     private static EvaluateReport ZeroShot(EvaluateSettings settings, JobContext context)
     {
+        _ = ModelFolder.Weights(settings.Model);
         Dataset data = Read(settings, regression: true, null);
         if (!data.HasLabels)
         {

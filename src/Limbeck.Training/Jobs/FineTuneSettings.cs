@@ -22,6 +22,9 @@ public sealed record FineTuneSettings : TaskSettings
     public StageSettings Training { get; init; } = new();
 
     /// <inheritdoc/>
+    internal override IEnumerable<string?> ModelFolders => [ModelNameOrPath];
+
+    /// <inheritdoc/>
     public override void Check(List<string> faults, bool complete)
     {
         base.Check(faults, complete);

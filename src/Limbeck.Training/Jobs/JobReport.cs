@@ -81,7 +81,7 @@ internal abstract record JobReport<TSettings>
             json =>
             {
                 json.WriteString("job", Verb);
-                SettingsSchema.Write(Settings, json);
+                SettingsSchema.Write(Settings with { Resume = false, ResumeFromCheckpoint = null, OverwriteOutputDir = false }, json);
             });
     }
 }

@@ -12,15 +12,37 @@ internal static class OutputFolder
 {
     private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best", TinyBert.ProjectionFile, "modules.json", "sentence_bert_config.json", "1_Pooling"];
 
-    /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew.</summary>
+    // What is there from a run's first moments.
+    private static readonly string[] RunsOwn = ["metrics.jsonl", "checkpoint*"];
+
+    /// <summary>Whether two paths lead to the same file or folder.</summary>
+    /// <param name="one">A path.</param>
+    /// <param name="other">Another.</param>
+    public static bool IsSame(string one, string other) => string.Equals(Real(one), Real(other), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+
+    /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew; and, whatever is asked, one that a model of the run is read from.</summary>
     /// <param name="settings">The job's settings.</param>
-    /// <exception cref="UsageException">The folder is not empty.</exception>
+    /// <exception cref="UsageException">The folder may not be written to.</exception>
     public static void Check(TrainingSettings settings)
     {
         string folder = settings.OutputDir!;
         if (File.Exists(folder))
         {
             throw new UsageException($"--output-dir {folder} is a file; needed a folder");
+        }
+
+        foreach (string source in settings.ModelFolders.OfType<string>())
+        {
+            if (Directory.Exists(source) && IsSame(source, folder))
+            {
+                throw new UsageException($"--output-dir {folder} is the folder of a model that the run needs, and would replace it: name another folder");
+            }
+        }
+
+        bool run = Directory.Exists(folder) && RunsOwn.Any(pattern => Directory.EnumerateFileSystemEntries(folder, pattern).Any());
+        if (settings.Resume && !run && File.Exists(Path.Combine(folder, "config.json")))
+        {
+            throw new UsageException($"--output-dir {folder} has a model in it, but no run to go on with: name another folder, or give --overwrite-output-dir and not --resume to replace it");
         }
 
         bool free = settings.Resume || settings.ResumeFromCheckpoint is not null || settings.OverwriteOutputDir;
@@ -30,7 +52,7 @@ internal static class OutputFolder
         }
     }
 
-    /// <summary>Removes an old run's own files, so that no later resume mistakes them for the new one's.</summary>
+    /// <summary>Removes an old run's own files, so that no later resume mistakes them for the new one's, and begins the new one's log.</summary>
     /// <param name="settings">The job's settings.</param>
     public static void Clear(TrainingSettings settings)
     {
@@ -52,6 +74,16 @@ internal static class OutputFolder
                 Directory.Delete(inner, recursive: true);
             }
         }
+
+        // From now on the folder is this run's, though the old model lies in it until the new one is saved.
+        File.WriteAllText(Path.Combine(folder, "metrics.jsonl"), string.Empty);
+    }
+
+    private static string Real(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        FileSystemInfo info = Directory.Exists(full) ? new DirectoryInfo(full) : new FileInfo(full);
+        return info.Exists && info.ResolveLinkTarget(returnFinalTarget: true) is { } target ? Path.TrimEndingDirectorySeparator(target.FullName) : full;
     }
 
     /// <summary>Writes weights, configuration and tokenizer.</summary>

@@ -70,6 +70,9 @@ public sealed record PretrainSettings : TrainingSettings
     public StageSettings Training { get; init; } = new() { LearningRate = 1e-4, DecayAll = false };
 
     /// <inheritdoc/>
+    internal override IEnumerable<string?> ModelFolders => [ModelNameOrPath];
+
+    /// <inheritdoc/>
     public override void Check(List<string> faults, bool complete)
     {
         base.Check(faults, complete);

@@ -10,7 +10,7 @@ namespace Limbeck.Training.Jobs;
 public sealed class SettingsSchema
 {
     private static readonly ConcurrentDictionary<Type, SettingsSchema> Known = new();
-    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions Commented = new() { CommentHandling = JsonCommentHandling.Skip };
 
     private readonly Func<object> make;
     private readonly Dictionary<string, SettingInfo> byName = new(StringComparer.Ordinal);
@@ -189,7 +189,7 @@ public sealed class SettingsSchema
     {
         try
         {
-            JsonDocument document = JsonDocument.Parse(text, Lenient);
+            JsonDocument document = JsonDocument.Parse(text, Commented);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;

@@ -149,7 +149,15 @@ internal sealed record TaskReport : JobReport<TaskSettings>
     private string Hint()
     {
         string alone = Path.TrimEndingDirectorySeparator(Settings.OutputDir!) + "-alone";
-        string command = CommandLine.Of(Verb, LastStages ?? Settings, "output_dir", "baseline_results", "aug_train", "aug_file", "aug_budget", "aug_prediction");
+        TaskSettings last = LastStages ?? Settings;
+        if (last is CompressSettings several)
+        {
+            // Of a run of several stages the last one's settings still hold those of the others, which a task stage alone refuses.
+            CompressSettings usual = new();
+            last = several with { Augment = usual.Augment, General = usual.General, SentenceLoss = usual.SentenceLoss, SentenceWeight = usual.SentenceWeight, Segments = usual.Segments, ShortSeqProb = usual.ShortSeqProb, MaxTokens = usual.MaxTokens };
+        }
+
+        string command = CommandLine.Of(Verb, last, "output_dir", "baseline_results", "aug_train", "aug_file", "aug_budget", "aug_prediction");
         string baselines = Settings.BaselineResults is null ? alone : $"{Settings.BaselineResults},{alone}";
         return $"# train it{(Settings is CompressSettings { Augmented: true } ? ", with the updates of the original rows" : ", with as many updates")}\n{command} --no-teacher --output-dir {CommandLine.Quoted(alone)}\n"
             + $"# write this report again, without training\n{CommandLine.Of(Verb, Settings, "baseline_results")} --baseline-results {CommandLine.Quoted(baselines)} --resume";

@@ -99,6 +99,9 @@ public abstract record TrainingSettings : ISettings
         "baseline_results", "no_report_timing", "precision",
     };
 
+    /// <summary>Folders that models are read from, if they are folders; null where none is named.</summary>
+    internal virtual IEnumerable<string?> ModelFolders => [];
+
     /// <summary>Whether a setting decides what the run computes.</summary>
     /// <param name="name">Its key.</param>
     internal virtual bool HasEffect(string name) => !WithoutEffect.Contains(name);
@@ -126,7 +129,7 @@ public abstract record TrainingSettings : ISettings
             faults.Add("--resume and --overwrite-output-dir are both given; give one");
         }
 
-        if (complete && OutputDir is null)
+        if (complete && string.IsNullOrWhiteSpace(OutputDir))
         {
             faults.Add("--output-dir is missing: where shall the model go?");
         }

@@ -16,13 +16,17 @@ public sealed class SettingsTests
               // a comment
               "job": "compress", "description": "x",
               "student_model": "2/192/12/768",
-              "intermediate": { "num_train_epochs": 7, "learning_rate": 1e-4, }
+              "intermediate": { "num_train_epochs": 7, "learning_rate": 1e-4 }
             }
             """);
         Assert.Equal("2/192/12/768", settings.StudentModel);
         Assert.Equal((7, 1e-4, "constant"), (settings.Intermediate.NumTrainEpochs, settings.Intermediate.LearningRate, settings.Intermediate.LrSchedulerType));
         Assert.Equal(3, settings.Prediction.NumTrainEpochs);
     }
+
+    [Fact]
+    public void A_comma_after_the_last_setting_is_not_JSON() =>
+        Assert.Contains("line 1: not JSON", Assert.Throws<UsageException>(() => Read("""{ "job": "compress", "seed": 2, }""")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Every_fault_of_a_recipe_is_told_at_once_with_the_nearest_key()

@@ -29,6 +29,13 @@ public sealed class SeveralStagesTests
         {
             Assert.Equal(report.Parts.Select(part => part.Steps), page.RootElement.GetProperty("run").GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("steps").GetInt64()));
             Assert.Contains("part: general", File.ReadAllText(job["all/report.html"]), StringComparison.Ordinal);
+
+            // The command for the student without a teacher is of a task stage alone, which takes no flags of the others.
+            string alone = page.RootElement.GetProperty("scores").GetProperty("baseline_hint").GetString()!.Split('\n')[1];
+            Assert.Contains("--no-teacher", alone, StringComparison.Ordinal);
+            Assert.DoesNotContain("--general-", alone, StringComparison.Ordinal);
+            Assert.DoesNotContain("--augment-", alone, StringComparison.Ordinal);
+            Assert.DoesNotContain("--sentence-", alone, StringComparison.Ordinal);
         }
 
         CompressSettings general = All(job, "by-hand-general") with

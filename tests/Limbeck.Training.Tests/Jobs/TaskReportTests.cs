@@ -101,6 +101,9 @@ public sealed class TaskReportTests
         using JsonDocument document = Json(job["student"]);
         Assert.Contains(document.RootElement.GetProperty("scores").GetProperty("rows").EnumerateArray(), row => row.GetProperty("role").GetString() == "baseline");
         Assert.Equal(weights, job.Weights("student"));
+
+        // What a resumed run's report repeats is the run, not its resumption.
+        Assert.False(SettingsSchema.Read<CompressSettings>("recipe", document.RootElement.GetProperty("run").GetProperty("recipe").GetRawText(), []).Resume);
     }
 
     [Fact]
