@@ -54,9 +54,9 @@ internal static class ResultCells
         int passes = BenchmarkOptions.Integer(args, "--passes", IntermediatePasses(task.Name));
         bool otherPasses = row != "teacher" && passes != IntermediatePasses(task.Name);
         method += otherPasses ? $" ({passes} passes)" : string.Empty;
-        string? map = BenchmarkOptions.Text(args, "--layer-map");
+        string? map = row == "teacher" ? null : BenchmarkOptions.Text(args, "--layer-map");
         method += map is null ? string.Empty : $" (map {map})";
-        int teacherSeed = BenchmarkOptions.Integer(args, "--teacher-seed", 1);
+        int teacherSeed = row == "teacher" ? 1 : BenchmarkOptions.Integer(args, "--teacher-seed", 1);
         method += teacherSeed == 1 ? string.Empty : $" (teacher of seed {teacherSeed})";
         method += variant is null ? string.Empty : $" ({variant})";
         string cell = $"{table}/{student}/{method}/{task.Name}/{seed}";
@@ -126,7 +126,7 @@ internal static class ResultCells
 
             The augmented rows, with the masked language model of docs/pretrain.md: `limbeck augment --model minilm-mlm --task TASK --data-dir GLUE_DIR --content-words --n N`, N 20 for CoLA, 10 for the others; SST-2's with `--precision bf16`.
 
-            All students learn from the teacher of seed 1. Its five cells were made twice, on different days and machines of one kind, with the same answer to every dev row. (All lines of `ablation` are of builds whose products cut their sums at 768 steps; later ones
+            All students learn from the teacher of seed 1, but those whose method says `(teacher of seed N)`; retention is of the mean of the teacher's seeds. `(map ...)` is another layer map than the usual, even one. The teacher of seed 1's five cells were made twice, on different days and machines of one kind, with the same answer to every dev row. (All lines of `ablation` are of builds whose products cut their sums at 768 steps; later ones
             cut them at 1,536, so that a repetition agrees in the seeds' spread and not to the bit. Those of `parts` are of such later builds.)
 
 

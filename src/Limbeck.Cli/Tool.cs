@@ -137,7 +137,7 @@ internal static class Tool
 
     private static string Told(ParseError fault) =>
         fault.SymbolResult is OptionResult { Tokens: [var token] } flag && flag.Option.ValueType == typeof(int?) && !int.TryParse(token.Value, out _)
-            ? $"{flag.Option.Name} is '{token.Value}'; needed a whole number"
+            ? $"{flag.Option.Name} is '{token.Value}'; needed a whole number, at most {int.MaxValue}"
             : fault.Message;
 
     private static IEnumerable<Command> Lineage(Command command) =>

@@ -35,6 +35,28 @@ public sealed class UsageTests
     }
 
     [Fact]
+    public void A_way_round_by_a_link_does_not_lead_over_the_model_either()
+    {
+        using TinyModels models = new();
+        Directory.CreateSymbolicLink(models["link"], models.Folder);
+        (int status, _, string error) = TinyModels.Run(models.FineTune(Path.Combine("link", "encoder"), "--overwrite-output-dir"));
+        Assert.Equal(2, status);
+        Assert.Contains("a model that the run needs", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Starting_anew_does_not_remove_a_model_that_lies_in_the_run()
+    {
+        using TinyModels models = new();
+        Directory.CreateDirectory(models["run"]);
+        Directory.Move(models["encoder"], models["run/best"]);
+        (int status, _, string error) = TinyModels.Run([.. models.FineTune("run", "--overwrite-output-dir").Select(arg => arg == models["encoder"] ? models["run/best"] : arg)]);
+        Assert.Equal(2, status);
+        Assert.Contains("would remove", error, StringComparison.Ordinal);
+        Assert.True(File.Exists(models["run/best/model.safetensors"]));
+    }
+
+    [Fact]
     public void A_flag_that_is_no_number_is_told_by_name()
     {
         (int status, _, string error) = TinyModels.Run("predict", "model", "a text", "--threads", "many");

@@ -175,9 +175,10 @@ public sealed class VerbTests
     {
         using TinyModels models = new();
         File.WriteAllText(models["pairs.tsv"], "sentence1\tsentence2\ngood film\tbad food\n");
-        Assert.Equal(
-            TinyModels.Run("predict", models["classifier"], "good film").Out,
-            TinyModels.Run("predict", models["classifier"], "--file", models["pairs.tsv"], "--text-column", "sentence1").Out);
+        (int status, string single, _) = TinyModels.Run("predict", models["classifier"], "--file", models["pairs.tsv"], "--text-column", "sentence1");
+        Assert.Equal(0, status);
+        Assert.Equal(TinyModels.Run("predict", models["classifier"], "good film").Out, single);
+        Assert.NotEqual(TinyModels.Run("predict", models["classifier"], "--file", models["pairs.tsv"]).Out, single);
     }
 
     [Theory]

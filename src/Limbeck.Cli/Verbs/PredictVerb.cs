@@ -59,11 +59,12 @@ internal static class PredictVerb
             }
 
             using TextClassifier classifier = TextClassifier.Load(folder, Options(folder, result.GetValue(length), result.GetValue(threads)));
+            bool typed = ReferenceEquals(context.In, Console.In) && !Console.IsInputRedirected;
             IEnumerable<TextInput> inputs = path is not null
                 ? FromFile(path, result.GetValue(pair), result.GetValue(task), new TableOptions { TextColumn = result.GetValue(textColumn), PairColumn = result.GetValue(pairColumn), RequireLabels = false }, context.Error)
-                : given is ["-"] ? Lines(LinesOf(context.In), "standard input", result.GetValue(pair))
+                : given is ["-"] ? Lines(LinesOf(context.In, typed), "standard input", result.GetValue(pair))
                 : Arguments(given, result.GetValue(pair));
-            Write(classifier, inputs, result.GetValue(json), given is ["-"] && !Console.IsInputRedirected ? 1 : TextsAtOnce, context);
+            Write(classifier, inputs, result.GetValue(json), given is ["-"] && typed ? 1 : TextsAtOnce, context);
             return ExitCode.Done;
         });
         return verb;
@@ -134,9 +135,19 @@ internal static class PredictVerb
             : throw new UsageException($"limbeck predict --pair: {given.Length} text(s) make no pairs; needed two of each");
     }
 
-    /// <summary>Lines of a stream, split at \n alone as a file's are: a lone \r may lie inside a text.</summary>
-    private static IEnumerable<string> LinesOf(TextReader reader)
+    /// <summary>Lines of a stream, split at \n alone as a file's are: a lone \r may lie inside a text. At a terminal a line is what its editor gives.</summary>
+    private static IEnumerable<string> LinesOf(TextReader reader, bool typed)
     {
+        if (typed)
+        {
+            while (reader.ReadLine() is string entered)
+            {
+                yield return entered;
+            }
+
+            yield break;
+        }
+
         StringBuilder line = new();
         int read;
         while ((read = reader.Read()) >= 0)

@@ -2,7 +2,7 @@ namespace Limbeck.Training.Data;
 
 /// <summary>
 /// Reads GLUE's files as distributed: tab-separated without quoting, CoLA without a header, labels last in MNLI and STS-B, test files without labels.
-/// Rows with fewer fields than needed are skipped, counted and told of, in QQP those with more too, as in the reference code; in any other task a row with more is an error (but for STS-B's surplus columns).
+/// Rows with fewer fields than needed (not a first line, which says how many) are skipped, counted and told of, in QQP those with more too, as in the reference code; in any other task a row with more is an error (but for STS-B's surplus columns).
 /// </summary>
 public static class GlueReader
 {

@@ -131,7 +131,8 @@ public static class TableReader
         if (rows.Count == 0)
         {
             faults.ThrowIfAny();
-            throw new DataException(malformed.Count > 0 ? $"{path}: all {malformed.Count + unlabelled} rows are malformed; needed {columns.Count} fields in each"
+            throw new DataException(malformed.Count > 0 && unlabelled > 0 ? $"{path}: no row can be used: {malformed.Count} do not have {columns.Count} fields, {unlabelled} have no gold label"
+                : malformed.Count > 0 ? $"{path}: all {malformed.Count} rows are malformed; needed {columns.Count} fields in each"
                 : unlabelled > 0 ? $"{path}: none of the {unlabelled} rows has a gold label"
                 : $"{path}: the file has a header and no rows");
         }
@@ -144,7 +145,7 @@ public static class TableReader
         int all = rows.Count + malformed.Count + unlabelled;
         if (malformed.Count > 0)
         {
-            warnings.Add($"{path}: skipped {malformed.Count} of {all} rows that do not have {columns.Count} fields (line {string.Join(", ", malformed.Take(LinesShown))}{(malformed.Count > LinesShown ? ", ..." : string.Empty)})");
+            warnings.Add($"{path}: skipped {malformed.Count} of {all} rows that do not have {columns.Count} fields ({(malformed.Count == 1 ? "line" : "lines")} {string.Join(", ", malformed.Take(LinesShown))}{(malformed.Count > LinesShown ? ", ..." : string.Empty)})");
         }
 
         if (unlabelled > 0)

@@ -13,7 +13,7 @@ internal static class TableRows
     /// <param name="reader">At the file's start.</param>
     /// <param name="delimiter">A tab: no quoting. Another character: RFC 4180. Null: JSON lines.</param>
     /// <param name="faults">Takes records that cannot be cut; they do not come out.</param>
-    /// <param name="blankRows">Whether a blank line between tab-separated rows is a row of one empty field, and no fault.</param>
+    /// <param name="blankRows">Whether a blank line between tab-separated rows is a row of no fields, and no fault.</param>
     public static IEnumerable<TableRow> Read(LineReader reader, char? delimiter, FaultList faults, bool blankRows = false) => delimiter switch
     {
         null => Json(reader, faults),
@@ -41,7 +41,7 @@ internal static class TableRows
             {
                 if (blankRows && started)
                 {
-                    yield return new(line, [string.Empty]);
+                    yield return new(line, []);
                 }
                 else
                 {

@@ -31,6 +31,11 @@ internal static class AugmentedRows
         }
 
         Dataset rows = TableReader.ReadAs(task.Task, path, settings.Table with { Regression = null });
+        foreach (string warning in rows.Warnings)
+        {
+            messages.WriteLine($"warning: {warning}");
+        }
+
         messages.WriteLine($"      {path}, {rows.Examples.Count:N0} augmented rows");
         return TaskLabels.InOrderOf(rows, outputs, labels);
     }

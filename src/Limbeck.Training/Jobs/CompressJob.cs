@@ -215,6 +215,11 @@ public static class CompressJob
         }
 
         Dataset more = TextLines.Read(settings.Unlabelled, labelled.Task, settings.Table with { LabelColumn = null });
+        foreach (string warning in more.Warnings)
+        {
+            messages.WriteLine($"warning: {warning}");
+        }
+
         messages.WriteLine($"      {more.Name}, {more.Examples.Count:N0} rows without labels to learn the teacher's answers on");
         return new Dataset($"{labelled.Name} and {more.Name}", labelled.Task, [.. labelled.Examples, .. more.Examples]);
     }

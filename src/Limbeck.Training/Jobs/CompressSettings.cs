@@ -239,7 +239,7 @@ public sealed record CompressSettings : TaskSettings
     };
 
     /// <inheritdoc/>
-    internal override IEnumerable<string?> ModelFolders => [TeacherModel, GeneralTeacherModel, MlmModel, StudentModel, StudentInit];
+    internal override IEnumerable<string?> ModelFolders => [TeacherModel, GeneralTeacherModel, MlmModel, StudentModel, StudentInit is string init && Inits.Contains(init) ? null : StudentInit];
 
     /// <inheritdoc/>
     public override void Check(List<string> faults, bool complete)

@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Limbeck.Checkpoints;
@@ -10,7 +11,7 @@ namespace Limbeck.Training.Jobs;
 /// <summary>A job's output folder: whether it may be used, and the files that make it a complete Hugging Face directory.</summary>
 internal static class OutputFolder
 {
-    private static readonly string[] RunFiles = ["metrics.jsonl", "results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best", TinyBert.ProjectionFile, "modules.json", "sentence_bert_config.json", "1_Pooling"];
+    private static readonly string[] RunFiles = ["results.json", "report.html", "report.json", "checkpoint*", "events.out.tfevents*", "best", TinyBert.ProjectionFile, "modules.json", "sentence_bert_config.json", "1_Pooling"];
 
     // What is there from a run's first moments.
     private static readonly string[] RunsOwn = ["metrics.jsonl", "checkpoint*"];
@@ -18,7 +19,7 @@ internal static class OutputFolder
     /// <summary>Whether two paths lead to the same file or folder.</summary>
     /// <param name="one">A path.</param>
     /// <param name="other">Another.</param>
-    public static bool IsSame(string one, string other) => string.Equals(Real(one), Real(other), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+    public static bool IsSame(string one, string other) => string.Equals(Real(one), Real(other), OperatingSystem.IsWindows() || OperatingSystem.IsMacOS() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
 
     /// <summary>Refuses a folder that has something in it, unless the run shall go on or start anew; and, whatever is asked, one that a model of the run is read from.</summary>
     /// <param name="settings">The job's settings.</param>
@@ -33,16 +34,22 @@ internal static class OutputFolder
 
         foreach (string source in settings.ModelFolders.OfType<string>())
         {
-            if (Directory.Exists(source) && IsSame(source, folder))
+            if (IsSame(source, folder))
             {
                 throw new UsageException($"--output-dir {folder} is the folder of a model that the run needs, and would replace it: name another folder");
+            }
+
+            string below = Path.GetRelativePath(Real(folder), Real(source)).Split(Path.DirectorySeparatorChar)[0];
+            if (settings.OverwriteOutputDir && Directory.Exists(source) && RunFiles.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, below)))
+            {
+                throw new UsageException($"--overwrite-output-dir would remove {source}, a model that the run needs: name another --output-dir");
             }
         }
 
         bool run = Directory.Exists(folder) && RunsOwn.Any(pattern => Directory.EnumerateFileSystemEntries(folder, pattern).Any());
-        if (settings.Resume && !run && File.Exists(Path.Combine(folder, "config.json")))
+        if ((settings.Resume || settings.ResumeFromCheckpoint is not null) && !run && File.Exists(Path.Combine(folder, "config.json")))
         {
-            throw new UsageException($"--output-dir {folder} has a model in it, but no run to go on with: name another folder, or give --overwrite-output-dir and not --resume to replace it");
+            throw new UsageException($"--output-dir {folder} has a model in it, but no run to go on with: name another folder, or give --overwrite-output-dir instead to replace it");
         }
 
         bool free = settings.Resume || settings.ResumeFromCheckpoint is not null || settings.OverwriteOutputDir;
@@ -62,6 +69,8 @@ internal static class OutputFolder
             return;
         }
 
+        // From now on the folder is this run's, though the old model lies in it until the new one is saved.
+        File.WriteAllText(Path.Combine(folder, "metrics.jsonl"), string.Empty);
         foreach (string pattern in RunFiles)
         {
             foreach (string file in Directory.GetFiles(folder, pattern))
@@ -74,16 +83,20 @@ internal static class OutputFolder
                 Directory.Delete(inner, recursive: true);
             }
         }
-
-        // From now on the folder is this run's, though the old model lies in it until the new one is saved.
-        File.WriteAllText(Path.Combine(folder, "metrics.jsonl"), string.Empty);
     }
 
+    // Without links, those of folders above included.
     private static string Real(string path)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        FileSystemInfo info = Directory.Exists(full) ? new DirectoryInfo(full) : new FileInfo(full);
-        return info.Exists && info.ResolveLinkTarget(returnFinalTarget: true) is { } target ? Path.TrimEndingDirectorySeparator(target.FullName) : full;
+        if (Path.GetDirectoryName(full) is not string parent)
+        {
+            return full;
+        }
+
+        string place = Path.Combine(Real(parent), Path.GetFileName(full));
+        FileSystemInfo info = Directory.Exists(place) ? new DirectoryInfo(place) : new FileInfo(place);
+        return info.Exists && info.ResolveLinkTarget(returnFinalTarget: true) is { } target ? Path.TrimEndingDirectorySeparator(target.FullName) : place;
     }
 
     /// <summary>Writes weights, configuration and tokenizer.</summary>

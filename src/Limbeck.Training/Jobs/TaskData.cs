@@ -25,6 +25,7 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
     public static TaskData Read(TaskSettings settings, BertConfig? teacher, TextWriter messages)
     {
         TaskData data = settings.Task is null ? ReadOwn(settings, teacher) : ReadGlue(settings, TaskDefinition.Find(settings.Task));
+        string[] warnings = [.. data.Train.Warnings, .. data.Validation?.Warnings ?? [], .. data.Mismatched?.Warnings ?? []];
         if (settings.ValidationSplit > 0)
         {
             (Dataset train, Dataset validation) = Splitter.Split(data.Train, settings.ValidationSplit, settings.Seed);
@@ -47,7 +48,7 @@ internal sealed record TaskData(TaskDefinition Task, Dataset Train, Dataset? Val
             Validation = data.Validation is null ? null : First(data.Validation, settings.MaxEvalSamples),
             Mismatched = data.Mismatched is null ? null : First(data.Mismatched, settings.MaxEvalSamples),
         };
-        foreach (string warning in data.Train.Warnings.Concat(data.Validation?.Warnings ?? []))
+        foreach (string warning in warnings)
         {
             messages.WriteLine($"warning: {warning}");
         }

@@ -99,7 +99,7 @@ public abstract record TrainingSettings : ISettings
         "baseline_results", "no_report_timing", "precision",
     };
 
-    /// <summary>Folders that models are read from, if they are folders; null where none is named.</summary>
+    /// <summary>What models are read from: folders, or presets' names; null where none is named.</summary>
     internal virtual IEnumerable<string?> ModelFolders => [];
 
     /// <summary>Whether a setting decides what the run computes.</summary>
@@ -127,6 +127,11 @@ public abstract record TrainingSettings : ISettings
         if (Resume && OverwriteOutputDir)
         {
             faults.Add("--resume and --overwrite-output-dir are both given; give one");
+        }
+
+        if (ResumeFromCheckpoint is not null && OverwriteOutputDir)
+        {
+            faults.Add("--resume-from-checkpoint and --overwrite-output-dir are both given; give one");
         }
 
         if (complete && string.IsNullOrWhiteSpace(OutputDir))

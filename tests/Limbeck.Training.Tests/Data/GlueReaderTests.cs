@@ -182,7 +182,16 @@ public sealed class GlueReaderTests : IDisposable
         Dataset data = GlueReader.Read(TaskDefinition.Sst2, folder.Path, "train");
         Assert.Equal([("good", 2), ("fine", 5)], data.Examples.Select(e => (e.Text, e.Line)));
         Assert.Equal(2, data.SkippedRows);
-        Assert.Equal($"{file}: skipped 2 of 4 rows that do not have 2 fields (line 3, 4)", Assert.Single(data.Warnings));
+        Assert.Equal($"{file}: skipped 2 of 4 rows that do not have 2 fields (lines 3, 4)", Assert.Single(data.Warnings));
+    }
+
+    [Fact]
+    public void A_blank_row_among_texts_alone_is_no_text()
+    {
+        string file = folder.Write("SST-2/test.tsv", "sentence\ngood\n\nfine\n");
+        Dataset data = GlueReader.ReadTexts(TaskDefinition.Sst2, file);
+        Assert.Equal(["good", "fine"], data.Examples.Select(e => e.Text));
+        Assert.Contains("(line 3)", Assert.Single(data.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

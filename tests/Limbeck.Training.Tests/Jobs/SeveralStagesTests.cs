@@ -35,7 +35,6 @@ public sealed class SeveralStagesTests
             Assert.Contains("--no-teacher", alone, StringComparison.Ordinal);
             Assert.DoesNotContain("--general-", alone, StringComparison.Ordinal);
             Assert.DoesNotContain("--augment-", alone, StringComparison.Ordinal);
-            Assert.DoesNotContain("--sentence-", alone, StringComparison.Ordinal);
         }
 
         CompressSettings general = All(job, "by-hand-general") with
